@@ -1,0 +1,41 @@
+"""What an image batch must be: float (N, 3, H, W) in [0, 1], RGB, large enough for the layers asked for."""
+
+import math
+
+from torch import Tensor
+
+
+def check_images(x: Tensor, name: str = "x", *, smallest: int = 1, alpha: float = 1, values: bool = True) -> None:
+    """Refuse anything but a batch of RGB images, naming the argument, what it was and what it must be.
+
+    Args:
+        x: the batch, float (N, 3, H, W).
+        name: the argument's name in the caller.
+        smallest: shortest side in pixels, after downscaling by `alpha`, that the network's deepest layer needs.
+        alpha: the largest downscaling factor that will be applied.
+        values: also refuse values outside [0, 1] and NaN. Training losses switch this off: networks overshoot.
+
+    Raises:
+        TypeError: `x` is not a tensor.
+        ValueError: its dtype, shape, size or values are wrong.
+    """
+    if not isinstance(x, Tensor):
+        raise TypeError(f"{name} must be a torch.Tensor of shape (N, 3, H, W), got {type(x).__name__}")
+    if not x.is_floating_point():
+        raise ValueError(f"{name} must be a float tensor in [0, 1], got {x.dtype} (divide 8-bit images by 255)")
+    if x.ndim != 4 or x.shape[1] != 3:
+        raise ValueError(f"{name} must have shape (N, 3, H, W), got {tuple(x.shape)}")
+    if not len(x):
+        raise ValueError(f"{name} must hold at least one image, got shape {tuple(x.shape)}")
+    # The smallest side whose downscaled size, ceil(side / alpha), still reaches the layer.
+    side = math.floor((smallest - 1) * alpha) + 1
+    height, width = x.shape[2:]
+    if min(height, width) < side:
+        raise ValueError(
+            f"{name} is {height}×{width} pixels, too small for these layers at 1/{alpha:g} of its size: "
+            f"the smallest image that works is {side}×{side}"
+        )
+    if values:
+        low, high = (bound.item() for bound in x.detach().aminmax())
+        if not (low >= 0 and high <= 1):  # false for NaN too
+            raise ValueError(f"{name} must have values in [0, 1] and no NaN, got [{low:g}, {high:g}]")

@@ -1,0 +1,21 @@
+"""Data sets and where they are."""
+
+from dsd.data.images import (
+    Photographs,
+    View,
+    data_root,
+    embedded_photographs,
+    find_folder,
+    find_images,
+    load_image,
+)
+
+__all__ = [
+    "Photographs",
+    "View",
+    "data_root",
+    "embedded_photographs",
+    "find_folder",
+    "find_images",
+    "load_image",
+]

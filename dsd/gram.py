@@ -1,0 +1,95 @@
+"""Gram matrices: of deep features (Eq. 1) and of RGB patches (Eq. 3)."""
+
+from typing import Literal, get_args
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from dsd.checks import check_images
+from dsd.precision import full_precision
+
+Normalize = Literal["chw", "hw"]
+
+
+def gram(features: Tensor, normalize: Normalize = "chw") -> Tensor:
+    r"""Gram matrix of feature maps, one per sample.
+
+    .. math:: G_{ij} = \frac{1}{Z} \sum_k \varphi^i_k \varphi^j_k
+
+    with Z = C·H·W for ``"chw"`` (the convention behind the paper's printed numbers) or H·W for ``"hw"`` (its Eq. 1).
+    Always accumulated in float32 or better: a DSD is a small difference of two of these.
+
+    Args:
+        features: float (N, C, H, W).
+        normalize: ``"chw"`` or ``"hw"``.
+
+    Returns:
+        (N, C, C), symmetric and positive semi-definite; float32, or float64 for float64 features.
+
+    Raises:
+        ValueError: wrong number of dimensions, no positions, or unknown `normalize`.
+
+    Reference:
+        Kligvasser et al., "Deep Self-Dissimilarities as Powerful Visual Fingerprints", NeurIPS 2021, Eq. 1.
+
+    Example:
+        >>> features = torch.rand(2, 8, 5, 7, requires_grad=True)
+        >>> gram(features).shape
+        torch.Size([2, 8, 8])
+        >>> gram(features).sum().backward()
+    """
+    if normalize not in get_args(Normalize):
+        raise ValueError(f"normalize must be one of {', '.join(get_args(Normalize))}; got {normalize!r}")
+    if features.ndim != 4 or not features.numel():
+        raise ValueError(f"features must have shape (N, C, H, W) with no empty side, got {tuple(features.shape)}")
+    with full_precision(features.device.type):
+        flat = features.flatten(2)
+        flat = flat if flat.dtype == torch.float64 else flat.float()
+        positions = flat.shape[2]
+        return flat @ flat.mT / (positions * (flat.shape[1] if normalize == "chw" else 1))
+
+
+def patch_gram(x: Tensor, size: int, normalize: Normalize = "chw") -> Tensor:
+    """Gram matrix of all vectorised size×size RGB patches that lie inside the image (Eq. 3).
+
+    Memory is that of the patches, N · 3·size² · (H−size+1)·(W−size+1) values: choose the batch size by it.
+
+    Args:
+        x: images, float (N, 3, H, W).
+        size: side n of a patch, at least 1.
+        normalize: as for :func:`gram`, with C = 3·size².
+
+    Returns:
+        (N, 3·size², 3·size²); rows ordered by channel, then row, then column of the patch.
+
+    Raises:
+        ValueError: `x` is not an image batch, or smaller than a patch.
+
+    Reference:
+        Kligvasser et al., NeurIPS 2021, Eq. 3.
+
+    Example:
+        >>> patch_gram(torch.rand(2, 3, 16, 16), size=5).shape
+        torch.Size([2, 75, 75])
+    """
+    if size < 1:
+        raise ValueError(f"size must be at least 1, got {size}")
+    check_images(x, smallest=size, values=False)
+    return gram(F.unfold(x, size).unsqueeze(-1), normalize)
+
+
+def l1_norm(matrices: Tensor) -> Tensor:
+    """‖·‖₁ as the paper's printed numbers have it: the mean of |·| over the C² entries, per sample.
+
+    Args:
+        matrices: (N, C, C), a DSD or a difference of Gram matrices.
+
+    Returns:
+        (N,), at least 0. The gradient is 0 where an entry is 0.
+
+    Example:
+        >>> l1_norm(torch.ones(2, 4, 4) * torch.tensor([1.0, -2.0])[:, None, None])
+        tensor([1., 2.])
+    """
+    return matrices.abs().mean(dim=(1, 2))

@@ -1,0 +1,91 @@
+"""Run one notebook with a preset; its files reach the output folder only when all of it succeeded.
+
+    python notebooks/run.py fig2 --preset sample --parameter seed=1 --out figures/sample
+
+A notebook's defaults are the quick preset; params/<preset>/<figure>.yaml says what another preset changes.
+"""
+
+import argparse
+import os
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import papermill
+import yaml
+from papermill.exceptions import PapermillExecutionError
+
+HERE = Path(__file__).resolve().parent
+REPOSITORY = HERE.parent
+PRESETS = ("quick", "sample", "paper")
+
+
+def find_notebook(name: str) -> Path:
+    """fig2 → notebooks/fig2_dissimilarity.ipynb."""
+    notebooks = {path.name.split("_")[0]: path for path in sorted(HERE.glob("*_*.ipynb"))}
+    if name not in notebooks:
+        raise ValueError(f"unknown figure {name!r}; valid ones: {', '.join(notebooks)}")
+    return notebooks[name]
+
+
+def resolve(notebook: Path, preset: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    """What to run a notebook with: the preset's values, then those given; unknown names are an error."""
+    if preset not in PRESETS:
+        raise ValueError(f"unknown preset {preset!r}; valid ones: {', '.join(PRESETS)}")
+    changes = HERE / "params" / preset / f"{notebook.name.split('_')[0]}.yaml"
+    parameters = {"preset": preset}
+    if preset != "quick":
+        parameters |= yaml.safe_load(changes.read_text(encoding="utf-8"))
+    parameters |= given
+    known = papermill.inspect_notebook(str(notebook))
+    if unknown := sorted(set(parameters) - set(known)):
+        raise ValueError(f"unknown parameter {', '.join(unknown)} for {notebook.name}; valid ones: {', '.join(known)}")
+    return parameters
+
+
+def run(name: str, preset: str, given: Mapping[str, Any], out: Path) -> None:
+    """Execute a notebook into a folder of its own, then move what it made to `out`, the notebook itself last."""
+    notebook = find_notebook(name)
+    parameters = resolve(notebook, preset, given)
+    out.mkdir(parents=True, exist_ok=True)
+    executed = f"{name}.ipynb"
+    with tempfile.TemporaryDirectory(prefix=f".{name}-", dir=out) as folder:
+        made = Path(folder)
+        try:
+            papermill.execute_notebook(
+                os.path.relpath(notebook),  # relative: papermill stores the paths in what it writes
+                os.path.relpath(made / executed),
+                {**parameters, "out_dir": os.path.relpath(made, REPOSITORY)},
+                kernel_name="python3",
+                cwd=str(REPOSITORY),
+                extra_arguments=["--log-level=ERROR"],  # no warning that cells travel unencrypted on this machine
+            )
+        except PapermillExecutionError as error:
+            for path in made.iterdir():  # numbers too, where it came as far as those
+                path.replace(out / path.name.replace(name, f"{name}.failed", 1))
+            message = f"{notebook.name} failed: {error.ename}: {error.evalue}\nIt is kept as {out / name}.failed.ipynb"
+            raise SystemExit(message) from None
+        for path in sorted(made.iterdir(), key=lambda path: path.name == executed):
+            print(path.replace(out / path.name))
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("figure", help="fig2, tab1, …")
+    parser.add_argument("--preset", default="quick", help=", ".join(PRESETS))
+    parser.add_argument("--parameter", "-p", action="append", default=[], metavar="NAME=VALUE", help="may be repeated")
+    parser.add_argument("--out", type=Path, help="folder for what it makes (default: figures/<preset>)")
+    options = parser.parse_args(arguments)
+    try:
+        if malformed := [text for text in options.parameter if "=" not in text]:
+            raise ValueError(f"--parameter takes NAME=VALUE, got {', '.join(malformed)}")
+        given = {name: yaml.safe_load(value) for name, value in (text.split("=", 1) for text in options.parameter)}
+        run(options.figure, options.preset, given, options.out or REPOSITORY / "figures" / options.preset)
+    except ValueError as error:
+        parser.error(str(error))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,59 @@
+"""What several tests need: a small random network, real images where the data root has them."""
+
+import os
+from pathlib import Path
+
+import pytest
+import torch
+
+from dsd import VGG19
+from dsd.backbone import WEIGHT_FILES
+from dsd.data import data_root
+
+REPOSITORY = Path(__file__).parents[1]
+
+
+@pytest.fixture(autouse=True)
+def _seeded():
+    torch.manual_seed(0)
+
+
+@pytest.fixture(scope="session")
+def backbone():
+    return VGG19(("relu1_2", "relu2_1"), weights="random")
+
+
+@pytest.fixture(scope="session")
+def double_backbone():
+    return VGG19(("relu1_2", "relu2_1"), weights="random").double()
+
+
+@pytest.fixture(
+    params=["cpu", pytest.param("cuda", marks=pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU"))]
+)
+def device(request):
+    return request.param
+
+
+@pytest.fixture
+def weights_file():
+    """Real VGG-19 weights of the data root; the test is skipped where there are none."""
+    for name in WEIGHT_FILES:
+        if (path := data_root() / "weights" / name).is_file():
+            return path
+    pytest.skip(f"no VGG-19 weights in {data_root() / 'weights'}")
+
+
+@pytest.fixture
+def no_weights(monkeypatch, tmp_path):
+    """A machine with neither weights nor network."""
+
+    def offline(*_, **__):
+        raise OSError("no network")
+
+    monkeypatch.setenv("DSD_DATA", str(tmp_path / "data"))
+    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path / "hub"))
+    monkeypatch.setattr(torch.hub, "download_url_to_file", offline)
+
+
+os.environ.setdefault("MPLBACKEND", "agg")

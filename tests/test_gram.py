@@ -1,0 +1,94 @@
+import numpy as np
+import pytest
+import torch
+
+from dsd import gram, l1_norm, patch_gram
+
+FEATURES = torch.randn(3, 5, 6, 7, dtype=torch.float64)
+
+
+@pytest.mark.parametrize("normalize", ["chw", "hw"])
+def test_gram_against_its_definition(normalize):
+    expected = np.zeros((3, 5, 5))
+    features = FEATURES.numpy()
+    for n in range(3):
+        for i in range(5):
+            for j in range(5):
+                expected[n, i, j] = (features[n, i] * features[n, j]).sum() / (6 * 7)
+    if normalize == "chw":
+        expected /= 5
+    np.testing.assert_allclose(gram(FEATURES, normalize), expected, rtol=1e-12)
+
+
+def test_gram_is_symmetric_and_positive_semidefinite():
+    g = gram(FEATURES)
+    assert torch.equal(g, g.mT)
+    assert torch.linalg.eigvalsh(g).min() > -1e-12
+
+
+def test_batch_equals_loop_in_any_memory_format():
+    together = gram(FEATURES.contiguous(memory_format=torch.channels_last))
+    torch.testing.assert_close(together, torch.cat([gram(f[None]) for f in FEATURES]))
+
+
+@pytest.mark.parametrize(
+    ("dtype", "expected", "rtol"),
+    [(torch.float64, torch.float64, 0), (torch.float32, torch.float32, 1e-5), (torch.bfloat16, torch.float32, 2e-2)],
+)
+def test_accumulates_in_float32_or_better(dtype, expected, rtol):
+    g = gram(FEATURES.to(dtype))
+    assert g.dtype == expected
+    torch.testing.assert_close(g.double(), gram(FEATURES), rtol=rtol, atol=rtol * 0.2)
+
+
+def test_autocast_does_not_touch_it():
+    features = FEATURES.float()
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert torch.equal(gram(features), gram(features))
+        assert gram(features).dtype == torch.float32
+        autocast = gram(features)
+    assert torch.equal(autocast, gram(features))
+
+
+def test_gradient(device):
+    x = FEATURES[:2, :3].to(device).requires_grad_()
+    assert torch.autograd.gradcheck(gram, x)
+
+
+@pytest.mark.parametrize("size", [1, 2, 5])
+def test_patch_gram_against_its_definition(size):
+    x = torch.rand(2, 3, 9, 8, dtype=torch.float64)
+    patches = np.lib.stride_tricks.sliding_window_view(x.numpy(), (size, size), axis=(2, 3))
+    vectors = patches.transpose(0, 1, 4, 5, 2, 3).reshape(2, 3 * size**2, -1)
+    expected = np.einsum("nik,njk->nij", vectors, vectors) / vectors.shape[2]
+    np.testing.assert_allclose(patch_gram(x, size, "hw"), expected, rtol=1e-12)
+    np.testing.assert_allclose(patch_gram(x, size), expected / (3 * size**2), rtol=1e-12)
+
+
+def test_patch_gram_of_single_pixels_is_the_gram_of_the_image():
+    x = torch.rand(2, 3, 9, 8)
+    torch.testing.assert_close(patch_gram(x, 1), gram(x))
+
+
+def test_l1_norm_is_the_mean_of_absolute_entries_and_has_a_finite_gradient_at_zero():
+    a = torch.randn(2, 3, 3, dtype=torch.float64)
+    np.testing.assert_allclose(l1_norm(a), np.abs(a.numpy()).reshape(2, -1).mean(1))
+    zero = torch.zeros(2, 3, 3, requires_grad=True)
+    l1_norm(zero).sum().backward()
+    assert torch.equal(zero.grad, torch.zeros(2, 3, 3))
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: gram(FEATURES, "c"), "normalize must be one of chw, hw; got 'c'"),
+        (lambda: gram(FEATURES[0]), r"shape \(N, C, H, W\) with no empty side, got \(5, 6, 7\)"),
+        (lambda: gram(FEATURES[..., :0]), r"got \(3, 5, 6, 0\)"),
+        (lambda: patch_gram(torch.rand(1, 3, 8, 8), 0), "size must be at least 1, got 0"),
+        (lambda: patch_gram(torch.rand(1, 3, 8, 8), 9), "smallest image that works is 9×9"),
+        (lambda: patch_gram(torch.rand(1, 1, 8, 8), 3), r"\(N, 3, H, W\)"),
+    ],
+)
+def test_refuses(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()

@@ -1,0 +1,55 @@
+"""What the README promises of `make`, without running anything long."""
+
+import os
+import subprocess
+
+import pytest
+
+from tests.conftest import REPOSITORY
+
+
+def make(*arguments, **environment):
+    clean = {
+        name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "CONDA", "DSD", "MFLAGS"))
+    }
+    return subprocess.run(
+        ["make", *arguments], cwd=REPOSITORY, capture_output=True, text=True, check=False, env=clean | environment
+    )
+
+
+def test_make_alone_lists_the_targets():
+    done = make()
+    assert done.returncode == 0
+    for target in ("fig2", "figures", "test", "env", "PRESET", "IMAGES"):
+        assert f"  {target} " in done.stdout
+
+
+def test_variables_become_parameters(tmp_path):
+    done = make("-n", "fig2", "PRESET=sample", "IMAGES=my photos", "SEED=3", "WEIGHTS=w.pth", f"DATA={tmp_path}")
+    command = next(line for line in done.stdout.splitlines() if "notebooks/run.py" in line)
+    for part in (
+        '--preset "sample"',
+        'images="my photos"',
+        'same_class_images="my photos"',
+        'seed="3"',
+        'weights="w.pth"',
+    ):
+        assert part in command
+    assert "--out figures/sample-images" in command
+
+
+def test_an_active_conda_environment_named_dsd_is_used(tmp_path):
+    done = make("-n", "env", CONDA_DEFAULT_ENV="dsd", CONDA_PREFIX=str(tmp_path))
+    assert f"{tmp_path}/bin/python" in done.stdout
+    assert ".venv" not in done.stdout
+
+
+def test_unknown_figures_are_an_error():
+    done = make("fig99")
+    assert done.returncode == 2
+    assert "fig99" in done.stderr
+
+
+@pytest.mark.parametrize("address", ["://", "--index-url", "--extra-index-url", "--find-links"])
+def test_the_lock_names_no_address(address):
+    assert address not in (REPOSITORY / "requirements.lock").read_text()

@@ -1,0 +1,94 @@
+"""Every notebook runs as `make` runs it, at a small size and with random weights."""
+
+import json
+import os
+import subprocess
+import sys
+
+import nbformat
+import pytest
+import yaml
+
+from dsd import figures, paper
+from tests.conftest import REPOSITORY
+
+RUN = REPOSITORY / "notebooks" / "run.py"
+NOTEBOOKS = {path.name.split("_")[0]: path for path in (REPOSITORY / "notebooks").glob("*_*.ipynb")}
+SMALL = {
+    "fig2": ["layers=[relu1_2, relu2_1]", "patch_sizes=[3]", "resize=48", "crop=32", "count=20", "crops=2", "seed=7"],
+}
+
+
+def run(*arguments):
+    return subprocess.run(
+        [sys.executable, RUN, *map(str, arguments)], cwd=REPOSITORY, capture_output=True, text=True, check=False
+    )
+
+
+def parameters_of(notebook):
+    cells = [cell for cell in nbformat.read(notebook, 4).cells if "parameters" in cell.metadata.get("tags", [])]
+    assert len(cells) == 1
+    values = {}
+    exec(cells[0].source, values)
+    return figures.parameters(values) | {"out_dir": ""}
+
+
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_runs(name, tmp_path):
+    small = [option for text in SMALL[name] for option in ("-p", text)]
+    done = run(name, "-p", "weights=random", *small, "--out", tmp_path)
+    assert done.returncode == 0, done.stderr
+    made = {path.name for path in tmp_path.iterdir()}
+    assert made == {f"{name}.{suffix}" for suffix in ("csv", "ipynb", "json", "pdf", "png")}
+    provenance = json.loads((tmp_path / f"{name}.json").read_text())
+    assert provenance["weights"] == "random"
+    assert provenance["parameters"]["seed"] == 7
+    assert set(provenance["parameters"]) == set(parameters_of(NOTEBOOKS[name])) - {"out_dir"}
+
+    # What it wrote can be drawn again without computing.
+    redrawn = run(name, *small, "-p", f"redraw={os.path.relpath(tmp_path, REPOSITORY)}", "--out", tmp_path / "again")
+    assert redrawn.returncode == 0, redrawn.stderr
+    assert {path.name for path in (tmp_path / "again").iterdir()} == {f"{name}.{s}" for s in ("ipynb", "pdf", "png")}
+
+
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_stores_inputs_only(name):
+    notebook = nbformat.read(NOTEBOOKS[name], 4)
+    assert all(not cell.outputs and cell.execution_count is None for cell in notebook.cells if cell.cell_type == "code")
+
+
+@pytest.mark.parametrize("preset", ["sample", "paper"])
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_presets_change_known_parameters(name, preset):
+    changes = yaml.safe_load((REPOSITORY / "notebooks" / "params" / preset / f"{name}.yaml").read_text())
+    assert set(changes) <= set(parameters_of(NOTEBOOKS[name]))
+
+
+def test_fig2_has_the_papers_setting():
+    parameters = parameters_of(NOTEBOOKS["fig2"])
+    assert {name: parameters[name] for name in paper.FIG2} == paper.FIG2
+
+
+def test_a_failed_notebook_leaves_nothing_that_looks_done(tmp_path):
+    (tmp_path / "fig2.png").write_text("an earlier one")
+    done = run("fig2", "-p", "weights=random", "-p", "images=nowhere", "--out", tmp_path)
+    assert done.returncode == 1
+    assert "fig2_dissimilarity.ipynb failed: FileNotFoundError: no folder nowhere" in done.stderr
+    assert {path.name for path in tmp_path.iterdir()} == {"fig2.png", "fig2.failed.ipynb"}
+    assert (tmp_path / "fig2.png").read_text() == "an earlier one"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["fig99"], "unknown figure 'fig99'; valid ones: fig2"),
+        (["fig2", "--preset", "huge"], "unknown preset 'huge'; valid ones: quick, sample, paper"),
+        (["fig2", "-p", "aplha=2"], "unknown parameter aplha for fig2_dissimilarity.ipynb; valid ones: preset, "),
+        (["fig2", "-p", "seed"], "--parameter takes NAME=VALUE, got seed"),
+    ],
+)
+def test_refuses(arguments, message, tmp_path):
+    done = run(*arguments, "--out", tmp_path)
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert not list(tmp_path.iterdir())
