@@ -48,23 +48,26 @@ lock: $(READY) ## update requirements.lock from pyproject.toml
 # --- figures and tables: notebooks/fig2_dissimilarity.ipynb → figures/<preset>/fig2.{png,pdf,csv,json,ipynb} ---------
 OUT := figures/$(PRESET)$(if $(strip $(IMAGES)),-images)
 NAMES := $(foreach notebook,$(sort $(wildcard notebooks/*_*.ipynb)),$(firstword $(subst _, ,$(notdir $(notebook)))))
-PARAMETERS = $(if $(BACKBONE),-p backbone="$(BACKBONE)") $(if $(WEIGHTS),-p weights="$(WEIGHTS)") \
-	$(if $(IMAGES),-p images="$(IMAGES)" -p same_class_images="$(IMAGES)") \
-	$(if $(DEVICE),-p device="$(DEVICE)") $(if $(SEED),-p seed="$(SEED)")
+export PRESET BACKBONE WEIGHTS IMAGES DEVICE SEED # so that the shell quotes them, whatever they hold
+PARAMETERS = $(if $(BACKBONE),-p backbone="$$BACKBONE") $(if $(WEIGHTS),-p weights="$$WEIGHTS") \
+	$(if $(IMAGES),--images "$$IMAGES") $(if $(DEVICE),-p device="$$DEVICE") $(if $(SEED),-p seed="$$SEED")
+ifeq ($(filter $(PRESET),quick sample paper),)
+$(error unknown PRESET '$(PRESET)'; valid ones: quick, sample, paper)
+endif
 
 .PHONY: figures $(NAMES)
 figures: $(NAMES) ## render every figure and table
 $(NAMES): %: $(OUT)/%.ipynb
 
 $(OUT)/%.ipynb: $$(wildcard notebooks/$$*_*.ipynb notebooks/params/$(PRESET)/$$*.yaml) notebooks/run.py \
-		$(shell find dsd -name '*.py') $(OUT)/.%.settings | $(READY)
-	$(PYTHON) notebooks/run.py $* --preset "$(PRESET)" $(PARAMETERS) --out $(OUT)
+		$(shell find dsd -name '*.py' -o -name '*.mplstyle') $(OUT)/.%.settings | $(READY)
+	$(PYTHON) notebooks/run.py $* --preset $(PRESET) $(PARAMETERS) --out $(OUT)
 
 # Touched only when a variable changes: another DATA or SEED makes the figure again, the same ones don't.
 .PRECIOUS: $(OUT)/.%.settings
 $(OUT)/.%.settings: FORCE
 	@mkdir -p $(OUT)
-	@echo '$(DSD_DATA) $(PARAMETERS)' > $@.new; cmp -s $@.new $@ && rm $@.new || mv $@.new $@
+	@printf '%s\n' "$$DSD_DATA" "$$BACKBONE" "$$WEIGHTS" "$$IMAGES" "$$DEVICE" "$$SEED" > $@.new; cmp -s $@.new $@ && rm $@.new || mv $@.new $@
 .PHONY: FORCE
 FORCE:
 

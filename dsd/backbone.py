@@ -4,6 +4,7 @@ import hashlib
 import pickle
 import re
 from collections.abc import Callable, Mapping, Sequence
+from http.client import HTTPException
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -59,7 +60,7 @@ class VGG19(nn.Module):
 
     def __init__(self, layers: Sequence[str], weights: Weights = "auto", *, precision: Precision = "float32") -> None:
         super().__init__()
-        if isinstance(layers, str) or not layers:
+        if isinstance(layers, str) or not (layers := tuple(layers)):
             raise ValueError(f"layers must be a sequence of layer names, got {layers!r}")
         if unknown := [layer for layer in layers if layer not in LAYERS]:
             raise ValueError(f"unknown layer {', '.join(map(repr, unknown))}; valid ones: {', '.join(LAYERS)}")
@@ -154,7 +155,7 @@ def load_backbone(
         device: where it goes; ``"auto"`` is CUDA where there is one, else the CPU.
 
     Raises:
-        ValueError: unknown name; the message lists the valid ones.
+        ValueError: unknown backbone or device; the message lists the valid ones.
 
     Example:
         >>> load_backbone("vgg19", ("relu1_2",), weights="random").layers
@@ -164,6 +165,10 @@ def load_backbone(
         raise ValueError(f"unknown backbone {backbone!r}; valid ones: {', '.join(BACKBONES)}")
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
+    if device.split(":")[0] not in ("cpu", "cuda", "mps"):
+        raise ValueError(f"device must be auto, cpu, cuda or mps, got {device!r}")
+    if device.startswith("cuda") and not torch.cuda.is_available():
+        raise ValueError(f"device {device!r} was asked for, but there is no CUDA GPU")
     return BACKBONES[backbone](layers, weights, precision=precision).to(device)
 
 
@@ -245,7 +250,7 @@ def _find_weights() -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             torch.hub.download_url_to_file(VGG19_Weights.IMAGENET1K_V1.url, str(path), _hash_in_name(path.name))
-        except OSError as error:  # urllib's URLError is one
+        except (OSError, HTTPException, RuntimeError) as error:  # no network; a proxy's page; a cut download
             raise FileNotFoundError(
                 f"no VGG-19 weights found, and torchvision's could not be downloaded ({error}). Any of these helps:\n"
                 f"  1. put {' or '.join(WEIGHT_FILES)} into {data_root() / 'weights'}\n"

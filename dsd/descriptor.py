@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from functools import lru_cache, partial
+from numbers import Real
 
 import numpy as np
 import torch
@@ -37,13 +38,17 @@ def downscale(x: Tensor, alpha: float) -> Tensor:
         (N, C, ⌈H/alpha⌉, ⌈W/alpha⌉), dtype of `x`.
 
     Raises:
-        ValueError: alpha is below 1 or not finite.
+        ValueError: `x` is not such a tensor; alpha is below 1, not finite, or more than the shorter side.
 
     Example:
         >>> downscale(torch.rand(2, 3, 9, 8), alpha=2).shape
         torch.Size([2, 3, 5, 4])
     """
-    _largest([alpha])
+    if not isinstance(x, Tensor) or not x.is_floating_point() or x.ndim != 4:
+        was = f"{x.dtype} {tuple(x.shape)}" if isinstance(x, Tensor) else type(x).__name__
+        raise ValueError(f"x must be a float tensor of shape (N, C, H, W), got {was}")
+    if _largest([alpha]) > min(x.shape[2:]):
+        raise ValueError(f"alpha must not exceed the image's shorter side, got {alpha} for {tuple(x.shape)}")
     if alpha == 1:
         return x
     with full_precision(x.device.type):
@@ -53,15 +58,15 @@ def downscale(x: Tensor, alpha: float) -> Tensor:
 
 def _largest(alphas: Sequence[float]) -> float:
     """Check scaling factors and return the largest."""
-    if not alphas:
-        raise ValueError("alphas must name at least one scaling factor, got none")
+    if not isinstance(alphas, Sequence) or isinstance(alphas, str) or not alphas:
+        raise ValueError(f"alphas must be a sequence of at least one scaling factor, got {alphas!r}")
     for alpha in alphas:
-        if not (math.isfinite(alpha) and alpha >= 1):
-            raise ValueError(f"alpha must be a finite number of at least 1, got {alpha}")
+        if not (isinstance(alpha, Real) and math.isfinite(alpha) and alpha >= 1):
+            raise ValueError(f"alpha must be a finite number of at least 1, got {alpha!r}")
     return max(alphas)
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=16)
 def _resize_matrix(side: int, alpha: float, dtype: torch.dtype, device: torch.device) -> Tensor:
     """(⌈side/alpha⌉, side) weights of MATLAB's bicubic `imresize` along one dimension."""
     resized = math.ceil(side / alpha - 1e-9)  # 21/1.4 is 15, not 15.000000000000002
@@ -116,7 +121,14 @@ def grams(x: Tensor, backbone: VGG19, alphas: Sequence[float] = (1,), normalize:
     return {key: torch.cat([part[key] for part in parts]) for key in parts[0]}
 
 
-def dsd(x: Tensor, backbone: VGG19, alphas: Sequence[float] = (2,), normalize: Normalize = "chw") -> ByLayerAndAlpha:
+def dsd(
+    x: Tensor,
+    backbone: VGG19,
+    alphas: Sequence[float] = (2,),
+    normalize: Normalize = "chw",
+    *,
+    values: bool = True,
+) -> ByLayerAndAlpha:
     """Deep self-dissimilarity DSD_α(x) = G(x) − G(x↓α) of every layer of the backbone (Eq. 2).
 
     Args:
@@ -124,6 +136,7 @@ def dsd(x: Tensor, backbone: VGG19, alphas: Sequence[float] = (2,), normalize: N
         backbone: the network; its layers are the ones reported.
         alphas: scaling factors; the paper uses 2 or 4.
         normalize: as for :func:`dsd.gram.gram`; ``"chw"`` is the convention behind the paper's printed numbers.
+        values: refuse values outside [0, 1]; a training loss switches this off, since networks overshoot.
 
     Returns:
         {(layer, alpha): (N, C, C)}, symmetric; differentiable in `x`.
@@ -139,7 +152,7 @@ def dsd(x: Tensor, backbone: VGG19, alphas: Sequence[float] = (2,), normalize: N
         >>> dsd(x, VGG19(("relu2_1",), weights="random"))["relu2_1", 2].shape
         torch.Size([2, 128, 128])
     """
-    check_images(x, smallest=backbone.smallest, alpha=_largest(alphas))
+    check_images(x, smallest=backbone.smallest, alpha=_largest(alphas), values=values)
     scales = grams(x, backbone, (1, *alphas), normalize)
     return {(layer, alpha): scales[layer, 1] - scales[layer, alpha] for alpha in alphas for layer in backbone.layers}
 

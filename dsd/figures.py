@@ -17,6 +17,7 @@ from matplotlib.figure import Figure
 import dsd
 from dsd.backbone import VGG19
 from dsd.data import Photographs
+from dsd.data.rated import RatedImages
 
 # The paper's blue, red and green, in the shades of Paul Tol's colour-blind-safe "bright" scheme.
 COLORS = {"Random": "#4477AA", "Same class": "#EE6677", "Self": "#228833"}
@@ -48,7 +49,7 @@ def parameters(namespace: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def provenance(
-    parameters: Mapping[str, Any], backbone: VGG19, datasets: Mapping[str, Photographs], seconds: float
+    parameters: Mapping[str, Any], backbone: VGG19, datasets: Mapping[str, Photographs | RatedImages], seconds: float
 ) -> dict[str, Any]:
     """Everything needed to tell how a figure came about: code, parameters, network, data, versions, machine.
 
@@ -60,7 +61,7 @@ def provenance(
         "commit": _commit(),
         "parameters": dict(parameters),
         **backbone.describe(),
-        "datasets": {role: photographs.describe() for role, photographs in datasets.items()},
+        "datasets": {role: images.describe() for role, images in datasets.items()},
         "versions": {
             "dsd": dsd.__version__,
             "python": platform.python_version(),
@@ -75,7 +76,7 @@ def provenance(
 
 def stamp(figure: Figure, made: Mapping[str, Any]) -> None:
     """Write preset, backbone and data in small letters under a figure; random weights in large ones."""
-    datasets = {f"{data['dataset']} ({data['count']} views)": None for data in made["datasets"].values()}
+    datasets = dict.fromkeys(data["summary"] for data in made["datasets"].values())
     backbone = f"{made['backbone']}, weights {made['weights']} {made['weights_sha256'][:8]}, {made['precision']}"
     text = f"preset {made['parameters']['preset']} · {backbone} · {' · '.join(datasets)} · {made['commit']}"
     figure.supxlabel(text, fontsize=5.5, color="0.4")

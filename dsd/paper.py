@@ -3,15 +3,17 @@
 Kligvasser, Rott Shaham, Bahat & Michaeli, "Deep Self-Dissimilarities as Powerful Visual Fingerprints", NeurIPS 2021.
 """
 
+from typing import Any
+
 # Settings, by experiment. Where the text is silent, the authors' public experiment code.
 
-FIG2 = {
+FIG2: dict[str, Any] = {
     "layers": ["relu1_2", "relu2_1", "relu2_2", "relu3_1", "relu4_1"],
     "patch_sizes": [5, 7, 9, 11],
     "alpha": 4,
 }
-FIG3 = {"layers": ["relu3_1"], "alpha": 2, "resize": 256, "crop": 224, "images": 50_000}
-FIG4 = {
+FIG3: dict[str, Any] = {"layers": ["relu3_1"], "alpha": 2, "resize": 256, "crop": 224, "images": 50_000}
+FIG4: dict[str, Any] = {
     "layers": ["relu2_1", "relu2_2", "relu3_1"],
     "alpha": 2,
     "content": "108082",
@@ -22,10 +24,16 @@ FIG4 = {
     "halve_every": 1000,
     "residual_std": 1e-3,
 }
-FIG6 = {"layers": ["relu3_1"], "alpha": 4, "steps": [500, 5000]}
-FIG7 = {"layers": ["relu2_1", "relu2_2", "relu3_1"], "alpha": 2, "images": 200, "bins": 50, "range": [1e-3, 40e-3]}
-FULL_REFERENCE = {"layers": ["relu2_1", "relu3_1", "relu4_1", "relu5_1"], "alphas": [2, 4]}  # Table 1
-NO_REFERENCE = {  # the regressor ψ of Eq. 5 and Table 2
+FIG6: dict[str, Any] = {"layers": ["relu3_1"], "alpha": 4, "steps": [500, 5000]}
+FIG7: dict[str, Any] = {
+    "layers": ["relu2_1", "relu2_2", "relu3_1"],
+    "alpha": 2,
+    "images": 200,
+    "bins": 50,
+    "range": [1e-3, 40e-3],
+}
+FULL_REFERENCE: dict[str, Any] = {"layers": ["relu2_1", "relu3_1", "relu4_1", "relu5_1"], "alphas": [2, 4]}  # Table 1
+NO_REFERENCE: dict[str, Any] = {  # the regressor ψ of Eq. 5 and Table 2
     "layers": ["relu1_2", "relu2_1", "relu2_2", "relu3_1"],
     "alphas": [2, 4],
     "residual_blocks": 12,
@@ -36,8 +44,8 @@ NO_REFERENCE = {  # the regressor ψ of Eq. 5 and Table 2
     "epochs": 2000,
     "halve_at": [800],
 }
-CONTEXTUAL = {"bandwidth": 0.5, "epsilon": 1e-5}
-SUPER_RESOLUTION = {
+CONTEXTUAL: dict[str, Any] = {"bandwidth": 0.5, "epsilon": 1e-5}
+SUPER_RESOLUTION: dict[str, Any] = {
     "scale": 4,
     "residual_blocks": 10,
     "features": 64,
@@ -52,7 +60,7 @@ SUPER_RESOLUTION = {
     "halve_at": [90_000, 180_000, 270_000],
 }
 TABLE3_RESIDUAL_BLOCKS = 5
-DEBLURRING = {"residual_blocks": 10, "pairs": 30_000, "scenes": 300}
+DEBLURRING: dict[str, Any] = {"residual_blocks": 10, "pairs": 30_000, "scenes": 300}
 
 # Printed results.
 

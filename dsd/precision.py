@@ -22,4 +22,6 @@ def full_precision(device_type: str) -> Iterator[None]:
             yield
     finally:
         for setting, value in zip(settings, saved, strict=True):
-            setting.fp32_precision = value
+            setting.fp32_precision = "none"  # follow the process-wide setting again, where it did
+            if setting.fp32_precision != value:
+                setting.fp32_precision = value

@@ -112,6 +112,17 @@ def test_autocast_around_it_changes_nothing(backbone):
     assert torch.equal(inside, backbone(x)["relu2_1"])
 
 
+def test_process_wide_tf32_setting_is_still_followed_afterwards(backbone, monkeypatch):
+    before = torch.backends.fp32_precision
+    torch.backends.fp32_precision = "tf32"
+    try:
+        backbone(torch.rand(1, 3, 8, 8))
+        torch.backends.fp32_precision = "ieee"
+        assert torch.backends.cuda.matmul.fp32_precision == "ieee"
+    finally:
+        torch.backends.fp32_precision = before
+
+
 def test_tf32_settings_come_back(backbone):
     settings = torch.backends.cudnn.conv, torch.backends.cuda.matmul
     before = [setting.fp32_precision for setting in settings]
@@ -195,6 +206,7 @@ def test_refuses_wrong_tensors(state, change, message):
         (lambda: VGG19(("relu3_1", "relu6_1"), "random"), "unknown layer 'relu6_1'; valid ones: relu1_1, .* conv5_4"),
         (lambda: VGG19("relu3_1", "random"), "layers must be a sequence of layer names, got 'relu3_1'"),
         (lambda: VGG19((), "random"), "layers must be a sequence"),
+        (lambda: load_backbone("vgg19", ["relu1_1"], "random", device="gpu"), "device must be auto, cpu, cuda or mps"),
         (lambda: VGG19(("relu1_1",), "random", precision="half"), "precision must be one of float32, bfloat16"),
         (lambda: load_backbone("vgg11", ("relu1_1",)), "unknown backbone 'vgg11'; valid ones: vgg19"),
         (lambda: VGG19(("relu4_1",), "random")(torch.rand(1, 3, 7, 9)), "smallest image that works is 8×8"),

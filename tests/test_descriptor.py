@@ -37,7 +37,7 @@ def matlab_imresize(image: np.ndarray, alpha: float) -> np.ndarray:
 
 
 @pytest.mark.parametrize("alpha", [1.4, 1.5, 2, 2.5, 3, math.pi, 4, 4.2])
-@pytest.mark.parametrize("shape", [(32, 48), (21, 33), (5, 3)])
+@pytest.mark.parametrize("shape", [(32, 48), (21, 33), (7, 5)])
 def test_downscale_is_matlabs(alpha, shape):
     x = torch.rand(2, 3, *shape)
     got = downscale(x, alpha)
@@ -75,10 +75,18 @@ def test_downscale_has_a_gradient_even_after_first_use_in_inference_mode():
     assert torch.autograd.gradcheck(lambda y: downscale(y, 1.7), x.clone().requires_grad_())
 
 
-@pytest.mark.parametrize("alpha", [0.5, 0, -2, float("nan"), float("inf")])
-def test_downscale_refuses(alpha):
+@pytest.mark.parametrize("alpha", [0.5, 0, -2, float("nan"), float("inf"), "2"])
+def test_downscale_refuses_factors(alpha):
     with pytest.raises(ValueError, match="alpha must be a finite number of at least 1"):
         downscale(torch.rand(1, 3, 8, 8), alpha)
+    with pytest.raises(ValueError, match=r"alpha must not exceed the image's shorter side, got 9 for \(1, 3, 8, 10\)"):
+        downscale(torch.rand(1, 3, 8, 10), 9)
+
+
+@pytest.mark.parametrize("x", [torch.zeros(1, 3, 8, 8, dtype=torch.uint8), torch.rand(3, 8, 8), np.zeros((1, 3, 8, 8))])
+def test_downscale_refuses_what_is_no_float_batch(x):
+    with pytest.raises(ValueError, match=r"x must be a float tensor of shape \(N, C, H, W\), got"):
+        downscale(x, 2)
 
 
 def test_dsd_is_the_difference_of_grams(backbone):
@@ -106,6 +114,14 @@ def test_batch_equals_loop(backbone):
     together = dsd_norm(x, backbone)
     for key, norm in together.items():
         torch.testing.assert_close(norm, torch.cat([dsd_norm(image[None], backbone)[key] for image in x]))
+
+
+def test_parts_of_a_batch_that_go_through_the_network_one_after_the_other(backbone, monkeypatch):
+    x = torch.rand(5, 3, 16, 16)
+    together = grams(x, backbone, (1, 2))
+    monkeypatch.setattr("dsd.descriptor.PIXELS_AT_ONCE", 2 * 16 * 16)
+    for key, parts in grams(x, backbone, (1, 2)).items():
+        torch.testing.assert_close(parts, together[key])
 
 
 def test_several_scales_in_one_call_equal_one_at_a_time(backbone):
@@ -164,8 +180,8 @@ def test_bfloat16_is_close_and_its_grams_are_float32():
         (lambda b: dsd(torch.rand(1, 3, 4, 4), b, alphas=(2, 4)), "smallest image that works is 5×5"),
         (lambda b: dsd(torch.rand(1, 3, 32, 32), b, alphas=(0.5,)), "alpha must be a finite number of at least 1"),
         (lambda b: dsd(torch.rand(1, 3, 32, 32), b, normalize="c"), "normalize must be one of chw, hw"),
-        (lambda b: grams(torch.rand(1, 3, 32, 32), b, ()), "alphas must name at least one"),
-        (lambda b: dsd(torch.rand(1, 3, 32, 32), b, ()), "alphas must name at least one"),
+        (lambda b: grams(torch.rand(1, 3, 32, 32), b, ()), "alphas must be a sequence of at least one scaling factor"),
+        (lambda b: dsd(torch.rand(1, 3, 32, 32), b, ()), "alphas must be a sequence of at least one scaling factor"),
     ],
 )
 def test_refuses(backbone, call, message):

@@ -28,11 +28,10 @@ def test_variables_become_parameters(tmp_path):
     done = make("-n", "fig2", "PRESET=sample", "IMAGES=my photos", "SEED=3", "WEIGHTS=w.pth", f"DATA={tmp_path}")
     command = next(line for line in done.stdout.splitlines() if "notebooks/run.py" in line)
     for part in (
-        '--preset "sample"',
-        'images="my photos"',
-        'same_class_images="my photos"',
-        'seed="3"',
-        'weights="w.pth"',
+        "--preset sample",
+        '--images "$IMAGES"',  # by way of the environment: the shell quotes it, whatever it holds
+        'seed="$SEED"',
+        'weights="$WEIGHTS"',
     ):
         assert part in command
     assert "--out figures/sample-images" in command
@@ -42,6 +41,17 @@ def test_an_active_conda_environment_named_dsd_is_used(tmp_path):
     done = make("-n", "env", CONDA_DEFAULT_ENV="dsd", CONDA_PREFIX=str(tmp_path))
     assert f"{tmp_path}/bin/python" in done.stdout
     assert ".venv" not in done.stdout
+
+
+def test_quotes_in_paths_are_harmless(tmp_path):
+    done = make("-n", "fig2", f"DATA={tmp_path}/bob's $(data)", "IMAGES=it's", f"OUT={tmp_path}")
+    assert done.returncode == 0, done.stderr
+
+
+def test_unknown_presets_are_an_error():
+    done = make("fig2", "PRESET=huge")
+    assert done.returncode == 2
+    assert "unknown PRESET 'huge'; valid ones: quick, sample, paper" in done.stderr
 
 
 def test_unknown_figures_are_an_error():

@@ -16,7 +16,10 @@ RUN = REPOSITORY / "notebooks" / "run.py"
 NOTEBOOKS = {path.name.split("_")[0]: path for path in (REPOSITORY / "notebooks").glob("*_*.ipynb")}
 SMALL = {
     "fig2": ["layers=[relu1_2, relu2_1]", "patch_sizes=[3]", "resize=48", "crop=32", "count=20", "crops=2", "seed=7"],
+    "fig5": ["channels=8", "resize=48", "crop=32", "seed=7"],
+    "tab1": ["layers=[relu1_2, relu2_1]", "resize=64", "crop=48", "count=2", "seed=7"],
 }
+ALSO = {"tab1": {"tab1.md", "tab1.tex"}}
 
 
 def run(*arguments):
@@ -39,7 +42,7 @@ def test_runs(name, tmp_path):
     done = run(name, "-p", "weights=random", *small, "--out", tmp_path)
     assert done.returncode == 0, done.stderr
     made = {path.name for path in tmp_path.iterdir()}
-    assert made == {f"{name}.{suffix}" for suffix in ("csv", "ipynb", "json", "pdf", "png")}
+    assert made == {f"{name}.{suffix}" for suffix in ("csv", "ipynb", "json", "pdf", "png")} | ALSO.get(name, set())
     provenance = json.loads((tmp_path / f"{name}.json").read_text())
     assert provenance["weights"] == "random"
     assert provenance["parameters"]["seed"] == 7
@@ -48,7 +51,8 @@ def test_runs(name, tmp_path):
     # What it wrote can be drawn again without computing.
     redrawn = run(name, *small, "-p", f"redraw={os.path.relpath(tmp_path, REPOSITORY)}", "--out", tmp_path / "again")
     assert redrawn.returncode == 0, redrawn.stderr
-    assert {path.name for path in (tmp_path / "again").iterdir()} == {f"{name}.{s}" for s in ("ipynb", "pdf", "png")}
+    drawn = {f"{name}.{suffix}" for suffix in ("ipynb", "pdf", "png")} | ALSO.get(name, set())
+    assert {path.name for path in (tmp_path / "again").iterdir()} == drawn
 
 
 @pytest.mark.parametrize("name", NOTEBOOKS)
@@ -71,7 +75,8 @@ def test_fig2_has_the_papers_setting():
 
 def test_a_failed_notebook_leaves_nothing_that_looks_done(tmp_path):
     (tmp_path / "fig2.png").write_text("an earlier one")
-    done = run("fig2", "-p", "weights=random", "-p", "images=nowhere", "--out", tmp_path)
+    (tmp_path / ".fig2-killed").mkdir()
+    done = run("fig2", "-p", "weights=random", "-p", "layers=[relu1_1]", "--images", "nowhere", "--out", tmp_path)
     assert done.returncode == 1
     assert "fig2_dissimilarity.ipynb failed: FileNotFoundError: no folder nowhere" in done.stderr
     assert {path.name for path in tmp_path.iterdir()} == {"fig2.png", "fig2.failed.ipynb"}
@@ -84,6 +89,7 @@ def test_a_failed_notebook_leaves_nothing_that_looks_done(tmp_path):
         (["fig99"], "unknown figure 'fig99'; valid ones: fig2"),
         (["fig2", "--preset", "huge"], "unknown preset 'huge'; valid ones: quick, sample, paper"),
         (["fig2", "-p", "aplha=2"], "unknown parameter aplha for fig2_dissimilarity.ipynb; valid ones: preset, "),
+        (["fig2", "-p", "seed=abc"], "parameter seed must be of the kind of 0, got 'abc'"),
         (["fig2", "-p", "seed"], "--parameter takes NAME=VALUE, got seed"),
     ],
 )
@@ -92,3 +98,8 @@ def test_refuses(arguments, message, tmp_path):
     assert done.returncode == 2
     assert message in done.stderr
     assert not list(tmp_path.iterdir())
+
+
+def test_a_folders_name_is_taken_as_it_is(tmp_path):
+    done = run("fig2", "--images", "2021 #1", "-p", "weights=a: b", "--out", tmp_path)
+    assert "no weight file at a: b" in done.stderr

@@ -61,11 +61,11 @@ def find_images(folder: str | Path) -> list[Path]:
         FileNotFoundError: there is no such folder, or no image in it.
     """
     folder = find_folder(folder)
-    paths = sorted(
-        path
-        for path in folder.rglob("*")
-        if path.suffix.lower() in SUFFIXES and not any(part[0] == "." for part in path.relative_to(folder).parts)
-    )
+    paths = []
+    for place, subfolders, names in os.walk(folder, followlinks=True):
+        subfolders[:] = [name for name in subfolders if not name.startswith(".")]
+        paths += [Path(place, name) for name in names if not name.startswith(".")]
+    paths = sorted(path for path in paths if path.suffix.lower() in SUFFIXES and path.is_file())
     if not paths:
         raise FileNotFoundError(f"no image in {folder}: looked for {', '.join(sorted(SUFFIXES))}")
     return paths
@@ -199,6 +199,7 @@ class Photographs(Dataset[Tensor]):
             paths = paths[: -(-count // crops)]
         views = []
         for _ in range(crops):
+            generator.shuffle(paths)
             for path in paths:
                 position = (0.5, 0.5) if crops == 1 else (generator.random(), generator.random())
                 views.append(View(path, path.parent.name if grouping == "class" else path.name, position))
@@ -222,18 +223,38 @@ class Photographs(Dataset[Tensor]):
         )
         return image[:, top : top + self.crop, left : left + self.crop]
 
-    def grouped(self) -> "Photographs":
-        """Put the same views in an order that has each group's together."""
-        order: dict[str, list[View]] = {}
+    def paired(self, *, same_group: bool) -> "Photographs":
+        """Order views so that items 0 and 1, 2 and 3, … are pairs of one group, or of two; each view is in one at most.
+
+        Raises:
+            ValueError: there are fewer than two such pairs.
+        """
+        waiting: list[View] = []
+        views: list[View] = []
         for view in self.views:
-            order.setdefault(view.group, []).append(view)
-        views = [view for members in order.values() for view in members]
+            partner = next((other for other in waiting if (other.group == view.group) == same_group), None)
+            if partner is None:
+                waiting.append(view)
+            else:
+                waiting.remove(partner)
+                views += [partner, view]
+        if len(views) < 4:
+            of = (
+                f"of the same {self.grouping}"
+                if same_group
+                else f"of two {'classes' if self.grouping == 'class' else 'photographs'}"
+            )
+            raise ValueError(
+                f"{self.name} has {len(views) // 2} pairs {of}, at least 2 are needed: give more images, or, for pairs "
+                "of the same one, class folders of several images or crops of at least 2"
+            )
         return Photographs(views, self.name, grouping=self.grouping, resize=self.resize, crop=self.crop)
 
     def describe(self) -> dict[str, str | int | None]:
         """What a figure must say about its data: name, count, SHA-256 of the list of files, size."""
         names = "\n".join(sorted({f"{view.path.parent.name}/{view.path.name}" for view in self.views}))
         return {
+            "summary": f"{self.name} ({len(self)} views)",
             "dataset": self.name,
             "count": len(self),
             "grouping": self.grouping,

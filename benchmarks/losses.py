@@ -1,0 +1,135 @@
+"""L_DSD (ReLU2_1, 2_2, 3_1; alpha 2) of 8 pairs of 224² against the authors' way; the contextual loss in little memory.
+
+The authors' way: four passes of torchvision's VGG-19 cut after ReLU3_1, float32, NCHW.
+
+    python benchmarks/losses.py [--weights auto] [--rounds 5]
+"""
+
+import argparse
+import time
+from collections.abc import Callable
+
+import torch
+from _measure import interleaved, peak_mib, print_peak, write
+from torch import Tensor
+from torchvision.models import vgg
+
+from dsd import VGG19, downscale, paper
+from dsd.backbone import TORCHVISION_INDEX
+from dsd.data import Photographs
+from dsd.losses import ContextualLoss, DSDLoss
+
+LAYERS = paper.FIG4["layers"]
+TAPS = (6, 8, 11)  # where torchvision's `features` has those ReLUs
+
+
+def authors_way(network: VGG19) -> Callable[[Tensor, Tensor], Tensor]:
+    """The same weights in torchvision's VGG-19, NCHW, both images and both scales anew in every call."""
+    features = vgg.make_layers(vgg.cfgs["E"])[:12].requires_grad_(False)
+    for index, convolution in zip(TORCHVISION_INDEX, network.convolutions, strict=False):
+        features[index].load_state_dict(convolution.state_dict())
+
+    def grams(x: Tensor) -> list[Tensor]:
+        maps, found = (x - network.mean) / network.std, []
+        for index, module in enumerate(features):
+            maps = module(maps)
+            if index in TAPS:
+                samples, channels, height, width = maps.shape
+                flat = maps.reshape(samples, channels, height * width)
+                found.append(torch.bmm(flat, flat.transpose(1, 2)) / (channels * height * width))
+        return found
+
+    def loss(x: Tensor, y: Tensor) -> Tensor:
+        x1, x2, y1, y2 = (grams(image) for image in (x, downscale(x, 2), y, downscale(y, 2)))
+        terms = [((a - b) - (c - d)).abs().mean() for a, b, c, d in zip(x1, x2, y1, y2, strict=True)]
+        return torch.stack(terms).sum()
+
+    return loss
+
+
+def photographs(count: int, resize: int, crop: int) -> Tensor:
+    """The embedded photographs as one batch."""
+    views = Photographs.from_folder("embedded", resize=resize, crop=crop, count=count, crops=2)
+    return torch.stack([views[index] for index in range(count)])
+
+
+def bench_dsd(weights: str, rounds: int) -> list[dict[str, object]]:
+    """Forward alone, and forward and backward, each against the authors' way."""
+    images = photographs(16, 256, 224)
+    x, y = images[:8], images[8:]
+    losses = {precision: DSDLoss(VGG19(LAYERS, weights, precision=precision)) for precision in ("float32", "bfloat16")}
+    theirs = authors_way(losses["float32"].backbone)
+    with torch.no_grad():
+        targets = {precision: loss.describe(y) for precision, loss in losses.items()}
+    candidates: dict[str, Callable[[Tensor], Tensor]] = {"authors' way, float32": lambda z: theirs(z, y)}
+    for precision, loss in losses.items():
+        candidates[f"ours, {precision}"] = lambda z, loss=loss: loss(z, y)  # type: ignore[misc]
+        candidates[f"ours, {precision}, cached target"] = lambda z, loss=loss, target=targets[precision]: loss(
+            z, target
+        )  # type: ignore[misc]
+
+    def forward(candidate: Callable[[Tensor], Tensor]) -> Tensor:
+        with torch.no_grad():
+            return candidate(x)
+
+    def gradient(candidate: Callable[[Tensor], Tensor]) -> Tensor:
+        z = x.clone().requires_grad_()
+        return torch.autograd.grad(candidate(z), z)[0]
+
+    rows: list[dict[str, object]] = []
+    for what, measure in (("forward", forward), ("forward+backward", gradient)):
+        expected = measure(candidates["authors' way, float32"])
+        calls = {name: lambda c=candidate, measure=measure: measure(c) for name, candidate in candidates.items()}
+        seconds = interleaved(calls, rounds)
+        rows += [
+            {
+                "what": f"L_DSD {what}, {name}",
+                "seconds": seconds[name],
+                "times_faster": seconds["authors' way, float32"] / seconds[name],
+                "relative_difference": ((calls[name]() - expected).norm() / expected.norm()).item(),
+            }
+            for name in candidates
+        ]
+    return rows
+
+
+def contextual_step(weights: str, side: int) -> None:
+    """One forward and backward pass of the contextual loss at ReLU2_1."""
+    x, y = photographs(2, side, side).split(1)
+    loss = ContextualLoss(VGG19(("relu2_1",), weights))
+    loss(x.requires_grad_(), y).backward()
+
+
+def bench_contextual(weights: str) -> list[dict[str, object]]:
+    """Peak memory of a step, against that of one positions × positions matrix; autograd keeps several of those."""
+    rows: list[dict[str, object]] = []
+    for side in (256, 512):
+        start = time.perf_counter()
+        peak = peak_mib(__file__, "--weights", weights, "--peak-of", str(side))
+        positions = (side // 2) ** 2
+        rows.append(
+            {
+                "what": f"contextual ReLU2_1 {side}², forward+backward",
+                "seconds": time.perf_counter() - start,
+                "peak_MiB": peak,
+                "one_full_matrix_MiB": 4 * positions**2 / 2**20,
+            }
+        )
+    return rows
+
+
+def main() -> None:
+    """Measure, print and write losses.csv."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--weights", default="auto")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--peak-of", type=int, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.peak_of:
+        print_peak(lambda: contextual_step(options.weights, options.peak_of))
+    else:
+        write(__file__, bench_contextual(options.weights) + bench_dsd(options.weights, options.rounds))
+
+
+if __name__ == "__main__":
+    main()

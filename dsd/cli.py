@@ -1,0 +1,142 @@
+"""The command line: `dsd score` compares images with references, `dsd metrics` lists the measures."""
+
+import argparse
+import csv
+import json
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from tqdm import tqdm
+
+from dsd.backbone import BACKBONES
+from dsd.checks import check_images
+from dsd.data import find_images, load_image
+from dsd.metrics import METRICS, Score
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; returns the exit code: 0, 1 when some images failed, 2 when the command makes no sense."""
+    parser = argparse.ArgumentParser(prog="dsd", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("metrics", help="list the measures, one line each")
+    scoring = commands.add_parser(
+        "score",
+        help="compare distorted images with their references",
+        description="Compare a distorted image with its reference, or all of a folder with those of the same name "
+        "(whatever the suffix) in another.",
+    )
+    scoring.add_argument("--reference", required=True, type=Path, help="image or folder")
+    scoring.add_argument("--distorted", required=True, type=Path, help="image or folder")
+    scoring.add_argument("--metrics", default="dsd", help="names separated by commas, see `dsd metrics` (dsd)")
+    scoring.add_argument("--out", type=Path, help="file for the scores, .csv or .json")
+    scoring.add_argument("--backbone", default="vgg19", help=f"{', '.join(BACKBONES)} (vgg19)")
+    scoring.add_argument("--weights", default="auto", help="weight file (looked for under DSD_DATA, else downloaded)")
+    scoring.add_argument("--precision", default="float32", help="float32 or bfloat16 (float32)")
+    scoring.add_argument("--device", default="auto", help="cuda, cpu (cuda where there is one)")
+    options = parser.parse_args(arguments)
+    if options.command == "metrics":
+        for name, metric in METRICS.items():
+            print(f"{name:<12}{'↑' if metric.higher_is_better else '↓'} {metric.summary}")
+        print("\n↑ higher is better, ↓ lower is better")
+        return 0
+    try:
+        return _score(options)
+    except (ValueError, OSError) as error:
+        print(f"dsd score: {error}", file=sys.stderr)
+        return 2
+
+
+def _score(options: argparse.Namespace) -> int:
+    """Score all pairs, show and write what succeeded, name what failed."""
+    names = [name.strip() for name in options.metrics.split(",")]
+    if unknown := [name for name in names if name not in METRICS]:
+        raise ValueError(f"unknown metric {', '.join(unknown)}; valid ones: {', '.join(METRICS)}")
+    if options.out is not None and options.out.suffix not in (".csv", ".json"):
+        raise ValueError(f"--out must end in .csv or .json, got {options.out}")
+    pairs, failed = _pairs(options.reference, options.distorted)
+    device = options.device if options.device != "auto" else "cuda" if torch.cuda.is_available() else "cpu"
+    settings = {"backbone": options.backbone, "weights": options.weights, "precision": options.precision}
+    metrics = {name: METRICS[name].make(**settings, device=device) for name in names}
+    rows: list[dict[str, Any]] = []
+    try:
+        for name, reference, distorted in tqdm(pairs, unit="pair", disable=len(pairs) < 2):
+            try:
+                rows.append({"image": name, **_scores_of(distorted, reference, metrics, device)})
+            except (ValueError, OSError, RuntimeError) as error:
+                failed[name] = str(error)
+    finally:  # also when interrupted: what is done is kept
+        _show(names, rows)
+        if options.out is not None:
+            _write(options.out, names, rows, failed)
+    for name, reason in failed.items():
+        print(f"failed: {name}: {reason}", file=sys.stderr)
+    return 1 if failed else 0
+
+
+def _pairs(reference: Path, distorted: Path) -> tuple[list[tuple[str, Path, Path]], dict[str, str]]:
+    """(name, reference, distorted) for two files or two folders, and why each of the others has no partner."""
+    for path in (reference, distorted):
+        if not path.exists():
+            raise FileNotFoundError(f"no file or folder {path}")
+    if reference.is_dir() != distorted.is_dir():
+        raise ValueError(
+            f"--reference and --distorted must be two files or two folders, got {reference} and {distorted}"
+        )
+    if reference.is_file():
+        return [(distorted.name, reference, distorted)], {}
+    references = {path.relative_to(reference).with_suffix(""): path for path in find_images(reference)}
+    pairs, failed = [], {}
+    for path in find_images(distorted):
+        name = path.relative_to(distorted)
+        if partner := references.get(name.with_suffix("")):
+            pairs.append((name.as_posix(), partner, path))
+        else:
+            failed[name.as_posix()] = f"no reference of that name in {reference}"
+    return pairs, failed
+
+
+@torch.inference_mode()
+def _scores_of(distorted: Path, reference: Path, metrics: dict[str, Score], device: str) -> dict[str, float]:
+    x, y = (load_image(path)[None].to(device) for path in (distorted, reference))
+    check_images(x)
+    if x.shape != y.shape:
+        sizes = " and ".join(f"{image.shape[3]}×{image.shape[2]}" for image in (x, y))
+        raise ValueError(f"distorted image and reference must have the same size, got {sizes}")
+    return {name: metric(x, y).item() for name, metric in metrics.items()}
+
+
+def _show(names: list[str], rows: list[dict[str, Any]]) -> None:
+    """Print the table, with means where there are several rows."""
+    if not rows:
+        return
+    shown = list(rows)
+    if len(rows) > 1:
+        shown.append({"image": "mean", **{name: sum(row[name] for row in rows) / len(rows) for name in names}})
+    width = max(len(row["image"]) for row in shown) + 2
+    print("image".ljust(width) + "".join(f"{name:>13}" for name in names))
+    for row in shown:
+        print(row["image"].ljust(width) + "".join(f"{row[name]:>13.6g}" for name in names))
+
+
+def _write(out: Path, names: list[str], rows: list[dict[str, Any]], failed: dict[str, str]) -> None:
+    """Write CSV or JSON in one step, so that a crash leaves the old file or the new one."""
+    partial = out.with_name(f".{out.name}.partial")
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with partial.open("w", encoding="utf-8", newline="") as file:
+        if out.suffix == ".json":
+            json.dump({"metrics": names, "scores": rows, "failed": failed}, file, indent=2, ensure_ascii=False)
+        else:
+            writer = csv.DictWriter(file, ["image", *names])
+            writer.writeheader()
+            writer.writerows(rows)
+        file.flush()
+        os.fsync(file.fileno())
+    partial.replace(out)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
