@@ -90,7 +90,7 @@ def pdl(a: Tensor, b: Tensor, p: int = 1) -> Tensor:
         >>> pdl(a, a.flip(3))  # the same values elsewhere
         tensor([0.])
     """
-    return _pdl_of_sorted(_sorted(a), _sorted(b), p)
+    return pdl_of_sorted(sorted_values(a), sorted_values(b), p)
 
 
 def contextual(a: Tensor, b: Tensor, bandwidth: float = 0.5, *, entries: int = 2**24) -> Tensor:
@@ -191,8 +191,8 @@ def _logits(a: Tensor, b: Tensor, bandwidth: float) -> tuple[Tensor, Tensor, Ten
     return cosine.sub_(largest).mul_(sharpness), sharpness, nearest[:, 0]
 
 
-def _sorted(features: Tensor) -> Tensor:
-    """Each channel's values in order, (N, C, H·W)."""
+def sorted_values(features: Tensor) -> Tensor:
+    """Each channel's values in order, (N, C, H·W): all that :func:`pdl` needs of features."""
     return _at_least_float32(features.flatten(2)).sort(dim=2).values
 
 
@@ -200,7 +200,8 @@ def _at_least_float32(features: Tensor) -> Tensor:
     return features if features.dtype == torch.float64 else features.float()
 
 
-def _pdl_of_sorted(a: Tensor, b: Tensor, p: int) -> Tensor:
+def pdl_of_sorted(a: Tensor, b: Tensor, p: int) -> Tensor:
+    """:func:`pdl` of features that :func:`sorted_values` has sorted."""
     _same_shape(a, b)
     if p not in (1, 2):
         raise ValueError(f"p must be 1 or 2, got {p}")
@@ -383,11 +384,11 @@ class PDLLoss(FeatureLoss):
 
     def describe(self, x: Tensor) -> Description:
         """Sorted features, {layer: (N, C, H·W)}."""
-        return self.backbone(x, _sorted)
+        return self.backbone(x, sorted_values)
 
     def distance(self, a: Tensor, b: Tensor) -> Tensor:
         """Mean |a − b|^p."""
-        return _pdl_of_sorted(a, b, self.p)
+        return pdl_of_sorted(a, b, self.p)
 
 
 class ContextualLoss(FeatureLoss):

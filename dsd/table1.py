@@ -16,7 +16,7 @@ from dsd.data.rated import RatedImages
 from dsd.descriptor import ByLayerAndAlpha, grams
 from dsd.figures import pretty
 from dsd.gram import gram, l1_norm
-from dsd.losses import pdl, perceptual
+from dsd.losses import pdl_of_sorted, perceptual, sorted_values
 
 
 @dataclass(frozen=True)
@@ -24,6 +24,7 @@ class Described:
     """What all measures of Table 1 compare of one image, from one pass of the network per scale."""
 
     features: Mapping[str, Tensor]
+    sorted_values: Mapping[str, Tensor]
     grams: ByLayerAndAlpha
 
 
@@ -46,7 +47,8 @@ def describe(x: Tensor, backbone: VGG19) -> Described:
     """Features at full size, Gram matrices at scales 1, 2 and 4; x: (1, 3, H, W)."""
     features = backbone(x)
     full = {(layer, 1.0): gram(maps) for layer, maps in features.items()}
-    return Described(features, {**full, **grams(x, backbone, (2, 4))})
+    in_order = {layer: sorted_values(maps) for layer, maps in features.items()}
+    return Described(features, in_order, {**full, **grams(x, backbone, (2, 4))})
 
 
 def compare(distorted: Described, reference: Described) -> dict[str, float]:
@@ -56,7 +58,9 @@ def compare(distorted: Described, reference: Described) -> dict[str, float]:
         step = {alpha: distorted.grams[layer, alpha] - reference.grams[layer, alpha] for alpha in (1, 2, 4)}
         found = {
             "Perceptual": perceptual(distorted.features[layer], maps),
-            "PDL": pdl(distorted.features[layer], maps, p=2),  # as in the authors' tables
+            "PDL": pdl_of_sorted(
+                distorted.sorted_values[layer], reference.sorted_values[layer], p=2
+            ),  # as in the authors' tables
             "Style": l1_norm(step[1]),
             "MSS": l1_norm(step[1]) + l1_norm(step[2]),
             "DSD_2": l1_norm(step[1] - step[2]),  # Eq. 4, its four Gram matrices in another order
