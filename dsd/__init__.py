@@ -4,12 +4,19 @@ from dsd.backbone import LAYERS, VGG19, load_backbone
 from dsd.data import load_image
 from dsd.descriptor import downscale, dsd, dsd_norm, grams
 from dsd.gram import gram, l1_norm, patch_gram
+from dsd.losses import ContextualLoss, DSDLoss, MultiScaleStyleLoss, PDLLoss, PerceptualLoss, StyleLoss
 
 __version__ = "0.1.0"
 
 __all__ = [
     "LAYERS",
     "VGG19",
+    "ContextualLoss",
+    "DSDLoss",
+    "MultiScaleStyleLoss",
+    "PDLLoss",
+    "PerceptualLoss",
+    "StyleLoss",
     "downscale",
     "dsd",
     "dsd_norm",

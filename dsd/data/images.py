@@ -254,7 +254,7 @@ class Photographs(Dataset[Tensor]):
         """What a figure must say about its data: name, count, SHA-256 of the list of files, size."""
         names = "\n".join(sorted({f"{view.path.parent.name}/{view.path.name}" for view in self.views}))
         return {
-            "summary": f"{self.name} ({len(self)} views)",
+            "summary": f"{self.name} ({len(self)} view{'s' if len(self) != 1 else ''})",
             "dataset": self.name,
             "count": len(self),
             "grouping": self.grouping,

@@ -1,0 +1,60 @@
+"""`dsd score` on 200 pairs of 512²: images per second, and peak memory at 50 and at 200 pairs.
+
+python benchmarks/score.py [--weights auto] [--pairs 200]
+"""
+
+import argparse
+import contextlib
+import io
+import tempfile
+import time
+from pathlib import Path
+
+import torch
+from _measure import peak_mib, print_peak, write
+from torchvision.transforms.v2 import functional as transforms
+
+from dsd.cli import main as dsd
+from dsd.data import Photographs
+
+
+def write_pairs(folder: Path, count: int) -> None:
+    """Crops of the embedded photographs, and the same with noise."""
+    views = Photographs.from_folder("embedded", resize=600, crop=512, count=count, crops=-(-count // 10))
+    for name in ("reference", "distorted"):
+        (folder / name).mkdir(parents=True)
+    for index in range(count):
+        x = views[index]
+        transforms.to_pil_image(x).save(folder / "reference" / f"{index:03}.png")
+        noisy = (x + 0.05 * torch.randn_like(x)).clamp(0, 1)
+        transforms.to_pil_image(noisy).save(folder / "distorted" / f"{index:03}.png")
+
+
+def main() -> None:
+    """Measure, print and write score.csv."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--weights", default="auto")
+    parser.add_argument("--pairs", type=int, default=200)
+    parser.add_argument("--peak-of", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.peak_of:
+        folder = options.peak_of
+        command = ["score", "--reference", f"{folder}/reference", "--distorted", f"{folder}/distorted"]
+        with contextlib.redirect_stdout(io.StringIO()) as shown:
+            print_peak(lambda: dsd([*command, "--weights", options.weights]))
+        print(shown.getvalue().split()[-1])
+        return
+    rows: list[dict[str, object]] = []
+    with tempfile.TemporaryDirectory() as place:
+        for count in (options.pairs // 4, options.pairs):
+            folder = Path(place) / str(count)
+            write_pairs(folder, count)
+            start = time.perf_counter()
+            peak = peak_mib(__file__, "--weights", options.weights, "--peak-of", str(folder))
+            seconds = time.perf_counter() - start
+            rows.append({"pairs": count, "seconds": seconds, "pairs_per_s": count / seconds, "peak_MiB": peak})
+    write(__file__, rows)
+
+
+if __name__ == "__main__":
+    main()
