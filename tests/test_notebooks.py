@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import nbformat
+import pandas as pd
 import pytest
 import yaml
 
@@ -47,6 +48,9 @@ def test_runs(name, tmp_path):
     assert provenance["weights"] == "random"
     assert provenance["parameters"]["seed"] == 7
     assert set(provenance["parameters"]) == set(parameters_of(NOTEBOOKS[name])) - {"out_dir"}
+
+    if name == "tab1":
+        assert pd.read_csv(tmp_path / "tab1.csv").pearson.notna().all()
 
     # What it wrote can be drawn again without computing.
     redrawn = run(name, *small, "-p", f"redraw={os.path.relpath(tmp_path, REPOSITORY)}", "--out", tmp_path / "again")

@@ -71,7 +71,10 @@ def write_distorted(photographs: Photographs, folder: Path) -> RatedImages:
             names = [f"{index:02}_{kind}_{amount:g}.png" for amount in amounts]
             for name, amount in zip(names, amounts, strict=True):
                 transforms.to_pil_image(distort(x, amount).clamp(0, 1)).save(folder / name)
-            rows += [(reference, weaker, stronger, "1") for weaker, stronger in combinations(names, 2)]
+            for weaker, stronger in combinations(
+                names, 2
+            ):  # both ways round: a correlation needs preferences that vary
+                rows += [(reference, weaker, stronger, "1"), (reference, stronger, weaker, "0")]
     with (folder / "ratings.csv").open("w", newline="", encoding="utf-8") as file:
         csv.writer(file).writerows(rows)
     return RatedImages.csv(folder / "ratings.csv")
