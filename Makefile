@@ -5,8 +5,8 @@
 
 # The same few variables everywhere, on the command line: make fig2 PRESET=sample DATA=../assets
 PRESET ?= quick#    quick, sample or paper
-BACKBONE ?=#        the network, by name (the preset's)
-WEIGHTS ?=#         its weight file (looked for under DATA, else downloaded)
+BACKBONE ?=#        the network: lite (the quick preset's) or vgg19 (the others')
+WEIGHTS ?=#         its weight file (lite's comes along; vgg19's is looked for under DATA, else downloaded)
 DATA ?= $(or $(DSD_DATA),data)#  data root: where data sets and weights live
 IMAGES ?=#          any folder of images instead of the preset's; results go to figures/<preset>-images/
 DEVICE ?=#          cuda, cpu (cuda where there is one)
@@ -56,11 +56,11 @@ $(error unknown PRESET '$(PRESET)'; valid ones: quick, sample, paper)
 endif
 
 .PHONY: figures $(NAMES)
-figures: $(NAMES) ## render every figure and table
+figures: $(filter fig% tab%,$(NAMES)) ## render every figure and table of the paper
 $(NAMES): %: $(OUT)/%.ipynb
 
 $(OUT)/%.ipynb: $$(wildcard notebooks/$$*_*.ipynb notebooks/params/$(PRESET)/$$*.yaml) notebooks/run.py \
-		$(shell find dsd -name '*.py' -o -name '*.mplstyle') $(OUT)/.%.settings | $(READY)
+		$(shell find dsd -name '*.py' -o -name '*.mplstyle' -o -name '*.safetensors') $(OUT)/.%.settings | $(READY)
 	$(PYTHON) notebooks/run.py $* --preset $(PRESET) $(PARAMETERS) --out $(OUT)
 
 # Touched only when a variable changes: another DATA or SEED makes the figure again, the same ones don't.
@@ -70,6 +70,15 @@ $(OUT)/.%.settings: FORCE
 	@printf '%s\n' "$$DSD_DATA" "$$BACKBONE" "$$WEIGHTS" "$$IMAGES" "$$DEVICE" "$$SEED" > $@.new; cmp -s $@.new $@ && rm $@.new || mv $@.new $@
 .PHONY: FORCE
 FORCE:
+
+.PHONY: gallery
+gallery: $(READY) ## write figures/README.md out of what was rendered
+	$(PYTHON) notebooks/gallery.py
+
+# --- VGG-19 lite, trained anew: hours on a CPU, minutes on a GPU; goes on where it was stopped ------------------------
+.PHONY: lite
+lite: $(READY) ## distil VGG-19 lite again from the data root: build/lite/vgg19-lite.safetensors
+	$(PYTHON) scripts/train_lite.py $(if $(DEVICE),--device "$$DEVICE") $(if $(SEED),--seed "$$SEED")
 
 # --- checks -----------------------------------------------------------------------------------------------------------
 .PHONY: test lint format bench
@@ -91,7 +100,7 @@ clean: ## remove .venv and caches; figures stay
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 help: ## this list
 	@echo "Targets (each prepares its environment by itself):"
-	@$(foreach name,$(NAMES),printf '  %-10s %s\n' $(name) 'render $(OUT)/$(name).png from notebooks/$(notdir $(wildcard notebooks/$(name)_*.ipynb))';)
-	@sed -n 's/^\([a-z]*\):.* ## \(.*\)/  \1|\2/p' Makefile | awk -F'|' '{printf "%-13s%s\n", $$1, $$2}'
+	@$(foreach name,$(NAMES),printf '  %-12s %s\n' $(name) 'render $(OUT)/$(name).png from notebooks/$(notdir $(wildcard notebooks/$(name)_*.ipynb))';)
+	@sed -n 's/^\([a-z]*\):.* ## \(.*\)/  \1|\2/p' Makefile | awk -F'|' '{printf "%-15s%s\n", $$1, $$2}'
 	@echo "Variables: make fig2 PRESET=sample DATA=../assets"
-	@sed -n 's/^\([A-Z0-9]*\) ?=[^#]*# *\(.*\)/  \1|\2/p' Makefile | awk -F'|' '{printf "%-13s%s\n", $$1, $$2}'
+	@sed -n 's/^\([A-Z0-9]*\) ?=[^#]*# *\(.*\)/  \1|\2/p' Makefile | awk -F'|' '{printf "%-15s%s\n", $$1, $$2}'

@@ -59,7 +59,8 @@ def machine() -> str:
         fields = dict(line.split(":", 1) for line in info.read_text().split("\n\n")[0].splitlines() if ":" in line)
         values = {name.strip(): value.strip() for name, value in fields.items()}
         flags = values.get("flags", "").split()
-        cpu = f"{values.get('model name', cpu)}, {'with' if 'amx_bf16' in flags else 'without'} AMX"
+        known = {"amx_bf16": "AMX", "avx512_bf16": "AVX-512 BF16", "avx512f": "AVX-512", "avx2": "AVX2"}
+        cpu = f"{values.get('model name', cpu)} ({next((name for flag, name in known.items() if flag in flags), '-')})"
     gpu = f", {torch.cuda.get_device_name()}" if torch.cuda.is_available() else ""
     return f"{cpu}, {torch.get_num_threads()} threads of {os.cpu_count()} cores{gpu}, torch {torch.__version__}"
 

@@ -9,34 +9,15 @@ import argparse
 from collections.abc import Callable
 
 import torch
+from _authors import authors_grams
 from _measure import interleaved, matmul_gflops, peak_mib, print_peak, write
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
-from torchvision.models import vgg
 
 from dsd import VGG19, downscale, dsd_norm, grams
-from dsd.backbone import TORCHVISION_INDEX
 from dsd.data import Photographs
 
 LAYER = "relu3_1"
-
-
-def authors_way(network: VGG19) -> Callable[[Tensor], Tensor]:
-    """The same weights in torchvision's VGG-19 cut after ReLU3_1, called once per image and scale."""
-    features = vgg.make_layers(vgg.cfgs["E"])[:12].requires_grad_(False)
-    for index, convolution in zip(TORCHVISION_INDEX, network.convolutions, strict=False):
-        features[index].load_state_dict(convolution.state_dict())
-
-    def gram(image: Tensor) -> Tensor:
-        maps = features((image - network.mean) / network.std)
-        _, channels, height, width = maps.shape
-        flat = maps.view(channels, height * width)
-        return flat @ flat.t() / (channels * height * width)
-
-    def norms(x: Tensor) -> Tensor:
-        return torch.stack([(gram(image) - gram(downscale(image, 2))).abs().mean() for image in x.split(1)])
-
-    return norms
 
 
 @torch.no_grad()
@@ -51,9 +32,13 @@ def main() -> None:
     photographs = Photographs.from_folder("embedded", resize=256, crop=224, count=32, crops=4)
     x = torch.stack([photographs[index] for index in range(32)])
     networks = {name: VGG19((LAYER,), options.weights, precision=name) for name in ("float32", "bfloat16")}
-    theirs = authors_way(networks["float32"])
+    gram = authors_grams(networks["float32"], [LAYER])
+
+    def theirs() -> Tensor:
+        return torch.stack([(gram(z)[0] - gram(downscale(z, 2))[0]).abs().mean() for z in x.split(1)])
+
     candidates: dict[str, Callable[[], Tensor]] = {
-        "authors' way, float32": lambda: theirs(x),
+        "authors' way, float32": theirs,
         **{
             f"ours, {name}": lambda network=network: dsd_norm(x, network)[LAYER, 2]  # type: ignore[misc]
             for name, network in networks.items()

@@ -10,34 +10,20 @@ import time
 from collections.abc import Callable
 
 import torch
+from _authors import authors_grams
 from _measure import interleaved, peak_mib, print_peak, write
 from torch import Tensor
-from torchvision.models import vgg
 
 from dsd import VGG19, downscale, paper
-from dsd.backbone import TORCHVISION_INDEX
 from dsd.data import Photographs
 from dsd.losses import ContextualLoss, DSDLoss
 
 LAYERS = paper.FIG4["layers"]
-TAPS = (6, 8, 11)  # where torchvision's `features` has those ReLUs
 
 
 def authors_way(network: VGG19) -> Callable[[Tensor, Tensor], Tensor]:
-    """The same weights in torchvision's VGG-19, NCHW, both images and both scales anew in every call."""
-    features = vgg.make_layers(vgg.cfgs["E"])[:12].requires_grad_(False)
-    for index, convolution in zip(TORCHVISION_INDEX, network.convolutions, strict=False):
-        features[index].load_state_dict(convolution.state_dict())
-
-    def grams(x: Tensor) -> list[Tensor]:
-        maps, found = (x - network.mean) / network.std, []
-        for index, module in enumerate(features):
-            maps = module(maps)
-            if index in TAPS:
-                samples, channels, height, width = maps.shape
-                flat = maps.reshape(samples, channels, height * width)
-                found.append(torch.bmm(flat, flat.transpose(1, 2)) / (channels * height * width))
-        return found
+    """L_DSD, both images and both scales anew in every call."""
+    grams = authors_grams(network, LAYERS)
 
     def loss(x: Tensor, y: Tensor) -> Tensor:
         x1, x2, y1, y2 = (grams(image) for image in (x, downscale(x, 2), y, downscale(y, 2)))
@@ -57,8 +43,9 @@ def bench_dsd(weights: str, rounds: int) -> list[dict[str, object]]:
     """Forward alone, and forward and backward, each against the authors' way."""
     images = photographs(16, 256, 224)
     x, y = images[:8], images[8:]
-    losses = {precision: DSDLoss(VGG19(LAYERS, weights, precision=precision)) for precision in ("float32", "bfloat16")}
-    theirs = authors_way(losses["float32"].backbone)
+    networks = {precision: VGG19(LAYERS, weights, precision=precision) for precision in ("float32", "bfloat16")}
+    losses = {precision: DSDLoss(network) for precision, network in networks.items()}
+    theirs = authors_way(networks["float32"])
     with torch.no_grad():
         targets = {precision: loss.describe(y) for precision, loss in losses.items()}
     candidates: dict[str, Callable[[Tensor], Tensor]] = {"authors' way, float32": lambda z: theirs(z, y)}

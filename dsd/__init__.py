@@ -4,7 +4,8 @@ from dsd.backbone import LAYERS, VGG19, load_backbone
 from dsd.data import load_image
 from dsd.descriptor import downscale, dsd, dsd_norm, grams
 from dsd.gram import gram, l1_norm, patch_gram
-from dsd.losses import ContextualLoss, DSDLoss, MultiScaleStyleLoss, PDLLoss, PerceptualLoss, StyleLoss
+from dsd.lite import VGG19Lite
+from dsd.losses import ContextualLoss, DSDLoss, DSDPyramidLoss, MultiScaleStyleLoss, PDLLoss, PerceptualLoss, StyleLoss
 
 __version__ = "0.1.0"
 
@@ -13,10 +14,12 @@ __all__ = [
     "VGG19",
     "ContextualLoss",
     "DSDLoss",
+    "DSDPyramidLoss",
     "MultiScaleStyleLoss",
     "PDLLoss",
     "PerceptualLoss",
     "StyleLoss",
+    "VGG19Lite",
     "downscale",
     "dsd",
     "dsd_norm",

@@ -1,23 +1,21 @@
-"""VGG-19 (Simonyan & Zisserman, 2015): frozen, with named layers, stopping at the deepest layer asked for."""
+"""VGG-19 (Simonyan & Zisserman, 2015) with named layers, stopping at the deepest one asked for; backbones by name."""
 
 import hashlib
 import pickle
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from http.client import HTTPException
 from pathlib import Path
-from typing import Literal, get_args
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torchvision.models import VGG19_Weights
 
-from dsd.checks import check_images
 from dsd.data import data_root
-from dsd.precision import full_precision
+from dsd.frozen import Backbone, Precision, fill_randomly
+from dsd.lite import VGG19Lite
 
-Precision = Literal["float32", "bfloat16"]
 Weights = str | Path | Mapping[str, Tensor]
 
 BLOCKS = ((64, 2), (128, 2), (256, 4), (512, 4), (512, 4))  # channels and convolutions; pooling between blocks
@@ -31,19 +29,15 @@ TORCHVISION_FILE = VGG19_Weights.IMAGENET1K_V1.url.rsplit("/", 1)[1]
 WEIGHT_FILES = (TORCHVISION_FILE, "vgg19-oxford-features.pth")  # looked for in this order
 
 
-class VGG19(nn.Module):
+class VGG19(Backbone):
     """Activations of an ImageNet VGG-19 at named layers, for images in [0, 1].
-
-    Input is normalised with the ImageNet mean and standard deviation. The network is frozen: its parameters take no
-    gradient and ``train()`` leaves it in evaluation mode. Images do take gradients.
 
     Args:
         layers: names out of `LAYERS` (``relu1_1 … relu5_4``, and ``conv5_4`` before its ReLU).
         weights: ``"auto"`` (the data root's ``weights/``, then torchvision's download cache, then its download),
             ``"random"`` (seeded; for tests, never for results), a file, or a state dict. Files and dicts have
             torchvision's keys ``features.N.weight/bias``; those of deeper layers may be missing.
-        precision: ``"float32"`` (TF32 off: the numbers to cite) or ``"bfloat16"`` (weights and activations; faster on
-            GPUs and on CPUs with AMX, slower on others). Gram matrices are accumulated in float32 either way.
+        precision: as for :class:`dsd.frozen.Backbone`.
 
     Raises:
         ValueError: unknown layer or precision; a weight file that is damaged or not of this network.
@@ -58,83 +52,34 @@ class VGG19(nn.Module):
         {'relu1_2': (2, 64, 32, 32), 'relu3_1': (2, 256, 8, 8)}
     """
 
+    NAME = "vgg19"
+    LAYERS = LAYERS
+
     def __init__(self, layers: Sequence[str], weights: Weights = "auto", *, precision: Precision = "float32") -> None:
-        super().__init__()
-        if isinstance(layers, str) or not (layers := tuple(layers)):
-            raise ValueError(f"layers must be a sequence of layer names, got {layers!r}")
-        if unknown := [layer for layer in layers if layer not in LAYERS]:
-            raise ValueError(f"unknown layer {', '.join(map(repr, unknown))}; valid ones: {', '.join(LAYERS)}")
-        if precision not in get_args(Precision):
-            raise ValueError(f"precision must be one of {', '.join(get_args(Precision))}; got {precision!r}")
-        self.layers = tuple(layer for layer in LAYERS if layer in layers)  # in the network's order, each once
-        self.precision = precision
+        super().__init__(layers, precision)
         depth = 1 + max(_convolution(layer) for layer in layers)
-        self.smallest = 2 ** (CONVOLUTIONS[depth - 1][0] - 1)  # pixels, so that every pooling leaves at least one
         self.convolutions = nn.ModuleList(
             nn.Conv2d(inputs, outputs, kernel_size=3, padding=1)
             for inputs, outputs in zip([3, *CHANNELS], CHANNELS[:depth], strict=False)
         )
         self.weights_name, self.weights_sha256 = _load(self.convolutions, weights)
-        self.convolutions.to(memory_format=torch.channels_last)
-        if precision == "bfloat16":
-            self.convolutions.bfloat16()
-        self.mean: Tensor
-        self.std: Tensor
-        self.register_buffer("mean", torch.tensor([0.485, 0.456, 0.406])[:, None, None], persistent=False)
-        self.register_buffer("std", torch.tensor([0.229, 0.224, 0.225])[:, None, None], persistent=False)
-        self.requires_grad_(False)
-        self.eval()
+        self.freeze()
 
-    def forward(self, x: Tensor, reduce: Callable[[Tensor], Tensor] = lambda features: features) -> dict[str, Tensor]:
-        """Activations φ(x) of every layer, or what `reduce` makes of them.
-
-        Args:
-            x: images, float (N, 3, H, W), RGB in [0, 1] (values are not checked here).
-            reduce: called on each layer's features (N, C, H', W') as soon as they exist, so that features that are
-                reduced (to Gram matrices, say) need not be kept.
-
-        Returns:
-            {layer: reduce(features)}, in the network's order. Features come in the network's precision.
-
-        Raises:
-            ValueError: `x` is not an image batch, or smaller than `self.smallest`.
-        """
-        check_images(x, smallest=self.smallest, values=False)
-        x = ((x - self.mean) / self.std).to(next(self.parameters()).dtype, memory_format=torch.channels_last)
-        found = {}
-        with full_precision(x.device.type):
-            for (block, k), convolution in zip(CONVOLUTIONS, self.convolutions, strict=False):
-                if k == 1 and block > 1:
-                    x = F.max_pool2d(x, 2)
-                if (block, k) != (1, 1):
-                    x = x.relu_()  # after the pooling, with which it commutes, there is a quarter of the work left
-                x = convolution(x)
-                if (layer := f"conv{block}_{k}") in self.layers:
-                    found[layer] = reduce(x)
-                if (layer := f"relu{block}_{k}") in self.layers:
-                    found[layer] = reduce(x.relu())
-        return {layer: found[layer] for layer in self.layers}
-
-    @property
-    def device(self) -> torch.device:
-        """Where the network is, and images must be."""
-        return self.mean.device
-
-    def train(self, mode: bool = True) -> "VGG19":
-        """Stay in evaluation mode, whatever the surrounding model does."""
-        return super().train(False)
-
-    def describe(self) -> dict[str, str]:
-        """What a figure must say about its backbone: network, weights, their SHA-256, precision."""
-        return {
-            "backbone": "vgg19",
-            "weights": self.weights_name,
-            "weights_sha256": self.weights_sha256,
-            "precision": self.precision,
-        }
+    def activations(self, x: Tensor) -> Iterator[tuple[str, Tensor]]:
+        """Each of `self.layers` and its features (N, C, H', W'), as they are computed from normalised images."""
+        for (block, k), convolution in zip(CONVOLUTIONS, self.convolutions, strict=False):
+            if k == 1 and block > 1:
+                x = F.max_pool2d(x, 2)
+            if (block, k) != (1, 1):
+                x = x.relu_()  # after the pooling, with which it commutes, there is a quarter of the work left
+            x = convolution(x)
+            if (layer := f"conv{block}_{k}") in self.layers:
+                yield layer, x
+            if (layer := f"relu{block}_{k}") in self.layers:
+                yield layer, x.relu()
 
 
-BACKBONES = {"vgg19": VGG19}
+BACKBONES: dict[str, Callable[..., Backbone]] = {network.NAME: network for network in (VGG19, VGG19Lite)}
 
 
 def load_backbone(
@@ -144,13 +89,13 @@ def load_backbone(
     *,
     precision: Precision = "float32",
     device: str = "auto",
-) -> VGG19:
+) -> Backbone:
     """Make a backbone by its name, as figures and command lines ask for it.
 
     Args:
         backbone: a name out of `BACKBONES`.
         layers: as for :class:`VGG19`.
-        weights: as for :class:`VGG19`.
+        weights: as for :class:`VGG19`, or :class:`dsd.lite.VGG19Lite`.
         precision: as for :class:`VGG19`.
         device: where it goes; ``"auto"`` is CUDA where there is one, else the CPU.
 
@@ -163,13 +108,22 @@ def load_backbone(
     """
     if backbone not in BACKBONES:
         raise ValueError(f"unknown backbone {backbone!r}; valid ones: {', '.join(BACKBONES)}")
+    return BACKBONES[backbone](layers, weights, precision=precision).to(find_device(device))
+
+
+def find_device(device: str) -> str:
+    """``"auto"`` is CUDA where there is one, else the CPU.
+
+    Raises:
+        ValueError: no such kind of device, or CUDA where there is none.
+    """
     if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
+        return "cuda" if torch.cuda.is_available() else "cpu"
     if device.split(":")[0] not in ("cpu", "cuda", "mps"):
         raise ValueError(f"device must be auto, cpu, cuda or mps, got {device!r}")
     if device.startswith("cuda") and not torch.cuda.is_available():
         raise ValueError(f"device {device!r} was asked for, but there is no CUDA GPU")
-    return BACKBONES[backbone](layers, weights, precision=precision).to(device)
+    return device
 
 
 def _convolution(layer: str) -> int:
@@ -184,7 +138,7 @@ def _load(convolutions: nn.ModuleList, weights: Weights) -> tuple[str, str]:
         _fill(convolutions, weights, "the state dict")
         return "state dict", "not from a file"
     if weights == "random":
-        _fill_randomly(convolutions)
+        fill_randomly(convolutions)
         return "random", "random"
     path = _find_weights() if weights == "auto" else Path(weights)
     if not path.is_file():
@@ -228,16 +182,6 @@ def _fill(convolutions: nn.ModuleList, state: Mapping[str, Tensor], source: str)
             if not value.isfinite().all():
                 raise ValueError(f"{source} has NaN or infinite values in {key} ({name})")
             parameter.data.copy_(value)
-
-
-def _fill_randomly(convolutions: nn.ModuleList) -> None:
-    """He initialisation, the same in every process."""
-    generator = torch.Generator().manual_seed(0)
-    for name, parameter in convolutions.named_parameters():
-        if name.endswith("weight"):
-            nn.init.kaiming_normal_(parameter, nonlinearity="relu", generator=generator)
-        else:
-            nn.init.zeros_(parameter)
 
 
 def _find_weights() -> Path:

@@ -1,4 +1,4 @@
-"""The command line: `dsd score` compares images with references, `dsd metrics` lists the measures."""
+"""The command line: `dsd score` compares images with references, `dsd scan` scores collections without any."""
 
 import argparse
 import csv
@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from tqdm import tqdm
 
-from dsd.backbone import BACKBONES
+from dsd.backbone import BACKBONES, find_device
 from dsd.checks import check_images
 from dsd.data import find_images, load_image
 from dsd.metrics import METRICS, Score
@@ -33,10 +33,31 @@ def main(arguments: Sequence[str] | None = None) -> int:
     scoring.add_argument("--distorted", required=True, type=Path, help="image or folder")
     scoring.add_argument("--metrics", default="dsd", help="names separated by commas, see `dsd metrics` (dsd)")
     scoring.add_argument("--out", type=Path, help="file for the scores, .csv or .json")
-    scoring.add_argument("--backbone", default="vgg19", help=f"{', '.join(BACKBONES)} (vgg19)")
-    scoring.add_argument("--weights", default="auto", help="weight file (looked for under DSD_DATA, else downloaded)")
-    scoring.add_argument("--precision", default="float32", help="float32 or bfloat16 (float32)")
-    scoring.add_argument("--device", default="auto", help="cuda, cpu (cuda where there is one)")
+    scanning = commands.add_parser(
+        "scan",
+        help="the self-dissimilarity of every image of a collection",
+        description="Write ‖DSD_α‖₁ of every image of a folder, of a tar, or of a folder of tars, to a Parquet file. "
+        "The same command goes on where it was interrupted.",
+    )
+    scanning.add_argument("source", type=Path, metavar="FOLDER", help="images, or tars of images")
+    scanning.add_argument("--out", required=True, type=Path, help="file for the scores, .parquet")
+    scanning.add_argument("--layers", default="relu3_1", help="names separated by commas (relu3_1)")
+    scanning.add_argument("--alphas", default="2", help="scaling factors separated by commas (2)")
+    scanning.add_argument("--resize", default=256, type=_pixels, help="of the short side, or none (256)")
+    scanning.add_argument("--crop", default=224, type=_pixels, help="from the centre, or none (224)")
+    scanning.add_argument("--batch-size", default=32, type=int, help="images that are scored together (32)")
+    scanning.add_argument("--shard-size", default=1024, type=int, help="images between two saves (1024)")
+    scanning.add_argument("--workers", default=4, type=int, help="processes that decode (4)")
+    scanning.add_argument("--threads", type=int, help="of torch (as many as cores)")
+    scanning.add_argument("--engine", default="local", help="local, or ray: on the machines of a Ray cluster (local)")
+    scanning.add_argument("--address", help="of the Ray cluster (the one at hand, else one of this machine)")
+    for command in (scoring, scanning):
+        command.add_argument("--backbone", default="vgg19", help=f"{', '.join(BACKBONES)} (vgg19)")
+        command.add_argument(
+            "--weights", default="auto", help="weight file (looked for under DSD_DATA, else downloaded)"
+        )
+        command.add_argument("--precision", default="float32", help="float32 or bfloat16 (float32)")
+        command.add_argument("--device", default="auto", help="cuda, cpu (cuda where there is one)")
     options = parser.parse_args(arguments)
     if options.command == "metrics":
         for name, metric in METRICS.items():
@@ -44,9 +65,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("\n↑ higher is better, ↓ lower is better")
         return 0
     try:
-        return _score(options)
-    except (ValueError, OSError) as error:
-        print(f"dsd score: {error}", file=sys.stderr)
+        return _score(options) if options.command == "score" else _scan(options)
+    except (ValueError, OSError, ModuleNotFoundError) as error:
+        print(f"dsd {options.command}: {error}", file=sys.stderr)
         return 2
 
 
@@ -58,7 +79,7 @@ def _score(options: argparse.Namespace) -> int:
     if options.out is not None and options.out.suffix not in (".csv", ".json"):
         raise ValueError(f"--out must end in .csv or .json, got {options.out}")
     pairs, failed = _pairs(options.reference, options.distorted)
-    device = options.device if options.device != "auto" else "cuda" if torch.cuda.is_available() else "cpu"
+    device = find_device(options.device)
     settings = {"backbone": options.backbone, "weights": options.weights, "precision": options.precision}
     metrics = {name: METRICS[name].make(**settings, device=device) for name in names}
     rows: list[dict[str, Any]] = []
@@ -136,6 +157,43 @@ def _write(out: Path, names: list[str], rows: list[dict[str, Any]], failed: dict
         file.flush()
         os.fsync(file.fileno())
     partial.replace(out)
+
+
+def _scan(options: argparse.Namespace) -> int:
+    """Score a collection, count what failed and name the first of it."""
+    try:
+        from dsd.scan import Settings, scan
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(f"{error}: pip install dsd[scan]") from error
+    names = ("backbone", "weights", "precision", "device", "resize", "crop", "batch_size", "shard_size")
+    settings = Settings(
+        layers=[layer.strip() for layer in options.layers.split(",")],
+        alphas=[float(alpha) for alpha in options.alphas.split(",")],
+        **{name: getattr(options, name) for name in names},
+        **({"threads": options.threads} if options.threads is not None else {}),
+    )
+    try:
+        failed = scan(
+            options.source,
+            options.out,
+            settings,
+            workers=options.workers,
+            engine=options.engine,
+            address=options.address,
+        ).to_pylist()
+    except KeyboardInterrupt:
+        print("dsd scan: interrupted; the same command goes on from here", file=sys.stderr)
+        return 130
+    for row in failed[:10]:
+        print(f"failed: {row['path']}: {row['error']}", file=sys.stderr)
+    if failed:
+        print(f"failed: {len(failed)} in all, see the column error of {options.out}", file=sys.stderr)
+    return 1 if failed else 0
+
+
+def _pixels(text: str) -> int | None:
+    """A number of pixels; 0 and none are None."""
+    return None if text == "none" else int(text) or None
 
 
 if __name__ == "__main__":

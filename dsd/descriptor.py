@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from dsd.backbone import VGG19
 from dsd.checks import check_images
+from dsd.frozen import Backbone
 from dsd.gram import Normalize, gram, l1_norm
 from dsd.precision import full_precision
 
@@ -87,7 +87,9 @@ def _resize_matrix(side: int, alpha: float, dtype: torch.dtype, device: torch.de
         return torch.as_tensor(matrix, dtype=dtype, device=device)
 
 
-def grams(x: Tensor, backbone: VGG19, alphas: Sequence[float] = (1,), normalize: Normalize = "chw") -> ByLayerAndAlpha:
+def grams(
+    x: Tensor, backbone: Backbone, alphas: Sequence[float] = (1,), normalize: Normalize = "chw"
+) -> ByLayerAndAlpha:
     """Gram matrices of every layer of the backbone at every scale x↓α (alpha = 1: the image itself).
 
     Features are reduced to their Gram matrix as soon as they are computed, so without gradients only one layer's
@@ -106,6 +108,7 @@ def grams(x: Tensor, backbone: VGG19, alphas: Sequence[float] = (1,), normalize:
         ValueError: `x` is not an image batch, or too small for the deepest layer at the largest alpha.
 
     Example:
+        >>> from dsd import VGG19
         >>> backbone = VGG19(("relu1_2", "relu2_1"), weights="random")
         >>> {key: tuple(g.shape) for key, g in grams(torch.rand(1, 3, 32, 32), backbone, (1, 2)).items()}
         {('relu1_2', 1): (1, 64, 64), ('relu2_1', 1): (1, 128, 128), ('relu1_2', 2): (1, 64, 64), \
@@ -123,7 +126,7 @@ def grams(x: Tensor, backbone: VGG19, alphas: Sequence[float] = (1,), normalize:
 
 def dsd(
     x: Tensor,
-    backbone: VGG19,
+    backbone: Backbone,
     alphas: Sequence[float] = (2,),
     normalize: Normalize = "chw",
     *,
@@ -148,6 +151,7 @@ def dsd(
         Kligvasser et al., NeurIPS 2021, Eq. 2.
 
     Example:
+        >>> from dsd import VGG19
         >>> x = torch.rand(2, 3, 32, 32)
         >>> dsd(x, VGG19(("relu2_1",), weights="random"))["relu2_1", 2].shape
         torch.Size([2, 128, 128])
@@ -158,7 +162,7 @@ def dsd(
 
 
 def dsd_norm(
-    x: Tensor, backbone: VGG19, alphas: Sequence[float] = (2,), normalize: Normalize = "chw"
+    x: Tensor, backbone: Backbone, alphas: Sequence[float] = (2,), normalize: Normalize = "chw"
 ) -> ByLayerAndAlpha:
     """‖DSD_α(x)‖₁ of every layer, the mean of |·| over the C² entries: low for smooth images, in the paper's reading.
 
@@ -168,6 +172,7 @@ def dsd_norm(
         {(layer, alpha): (N,)}. Where the paper uses several layers, it sums them.
 
     Example:
+        >>> from dsd import VGG19
         >>> x = torch.rand(2, 3, 32, 32, requires_grad=True)
         >>> norms = dsd_norm(x, VGG19(("relu1_2", "relu2_1"), weights="random"))
         >>> sum(norms.values()).mean().backward()

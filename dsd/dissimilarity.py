@@ -10,9 +10,9 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 from tqdm import tqdm
 
-from dsd.backbone import VGG19
 from dsd.data import Photographs
 from dsd.descriptor import downscale, grams
+from dsd.frozen import Backbone
 from dsd.gram import Normalize, l1_norm, patch_gram
 
 KINDS = ("Random", "Same class", "Self")
@@ -20,7 +20,7 @@ Describe = Callable[[Tensor], Mapping[str, Tensor]]
 
 
 def deep_and_patch_grams(
-    x: Tensor, backbone: VGG19, patch_sizes: Sequence[int], normalize: Normalize = "chw"
+    x: Tensor, backbone: Backbone, patch_sizes: Sequence[int], normalize: Normalize = "chw"
 ) -> dict[str, Tensor]:
     """Gram matrices of the backbone's layers (Eq. 1) and of RGB patches (Eq. 3, named ``n=5`` …): {name: (N, C, C)}."""
     deep = {layer: g for (layer, _), g in grams(x, backbone, normalize=normalize).items()}

@@ -15,9 +15,9 @@ import torchvision
 from matplotlib.figure import Figure
 
 import dsd
-from dsd.backbone import VGG19
 from dsd.data import Photographs
 from dsd.data.rated import RatedImages
+from dsd.frozen import Backbone
 
 # The paper's blue, red and green, in the shades of Paul Tol's colour-blind-safe "bright" scheme.
 COLORS = {"Random": "#4477AA", "Same class": "#EE6677", "Self": "#228833"}
@@ -49,7 +49,7 @@ def parameters(namespace: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def provenance(
-    parameters: Mapping[str, Any], backbone: VGG19, datasets: Mapping[str, Photographs | RatedImages], seconds: float
+    parameters: Mapping[str, Any], backbone: Backbone, datasets: Mapping[str, Photographs | RatedImages], seconds: float
 ) -> dict[str, Any]:
     """Everything needed to tell how a figure came about: code, parameters, network, data, versions, machine.
 

@@ -1,6 +1,6 @@
 """Gram matrices: of deep features (Eq. 1) and of RGB patches (Eq. 3)."""
 
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import torch
 import torch.nn.functional as F
@@ -47,7 +47,21 @@ def gram(features: Tensor, normalize: Normalize = "chw") -> Tensor:
         flat = features.flatten(2)
         flat = flat if flat.dtype == torch.float64 else flat.float()
         positions = flat.shape[2]
-        return flat @ flat.mT / (positions * (flat.shape[1] if normalize == "chw" else 1))
+        return _ProductWithItself.apply(flat) / (positions * (flat.shape[1] if normalize == "chw" else 1))
+
+
+class _ProductWithItself(torch.autograd.Function):
+    """A Aᵀ, whose gradient (g + gᵀ) A is one product; autograd would make two, g A and gᵀ A."""
+
+    @staticmethod
+    def forward(ctx: Any, a: Tensor) -> Tensor:
+        ctx.save_for_backward(a)
+        return a @ a.mT
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:
+        (a,) = ctx.saved_tensors
+        return (gradient + gradient.mT) @ a
 
 
 def patch_gram(x: Tensor, size: int, normalize: Normalize = "chw") -> Tensor:

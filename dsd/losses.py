@@ -5,6 +5,7 @@ over layers and scales, and can describe a target once that is compared many tim
 """
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Any, Literal, get_args
 
 import torch
@@ -12,8 +13,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from dsd.backbone import VGG19
 from dsd.descriptor import dsd, grams
+from dsd.frozen import Backbone
 from dsd.gram import Normalize, gram, l1_norm
 
 Description = Mapping[Any, Tensor]  # by layer, or by (layer, alpha)
@@ -229,7 +230,7 @@ class FeatureLoss(nn.Module):
         ValueError: not image batches, too small for the layers, or of different sizes where equal ones are needed.
     """
 
-    def __init__(self, backbone: VGG19, *, reduction: Reduction = "mean") -> None:
+    def __init__(self, backbone: Backbone, *, reduction: Reduction = "mean") -> None:
         super().__init__()
         if reduction not in get_args(Reduction):
             raise ValueError(f"reduction must be one of {', '.join(get_args(Reduction))}; got {reduction!r}")
@@ -260,6 +261,7 @@ class PerceptualLoss(FeatureLoss):
     """Mean |φ(x) − φ(y)|, summed over layers: see :func:`perceptual`. Images of equal size.
 
     Example:
+        >>> from dsd import VGG19
         >>> loss = PerceptualLoss(VGG19(("relu2_1",), weights="random"))
         >>> x = torch.rand(2, 3, 32, 32, requires_grad=True)
         >>> loss(x, torch.rand(2, 3, 32, 32)).backward()
@@ -279,26 +281,29 @@ class StyleLoss(FeatureLoss):
 
     Args:
         backbone: as for :class:`FeatureLoss`.
-        alphas: scales x↓α at which Gram matrices are compared; 1 is the image itself.
+        alphas: scales x↓α at which Gram matrices are compared (default: `ALPHAS`); 1 is the image itself.
         normalize: as for :func:`dsd.gram.gram`.
         reduction: as for :class:`FeatureLoss`.
 
     Example:
+        >>> from dsd import VGG19
         >>> loss = StyleLoss(VGG19(("relu1_2", "relu2_1"), weights="random"))
         >>> loss(torch.rand(2, 3, 32, 32), torch.rand(2, 3, 48, 32)).shape
         torch.Size([])
     """
 
+    ALPHAS: tuple[float, ...] = (1,)
+
     def __init__(
         self,
-        backbone: VGG19,
-        alphas: Sequence[float] = (1,),
+        backbone: Backbone,
+        alphas: Sequence[float] | None = None,
         *,
         normalize: Normalize = "chw",
         reduction: Reduction = "mean",
     ) -> None:
         super().__init__(backbone, reduction=reduction)
-        self.alphas = tuple(alphas)
+        self.alphas = self.ALPHAS if alphas is None else tuple(alphas)
         self.normalize: Normalize = normalize
 
     def describe(self, x: Tensor) -> Description:
@@ -314,20 +319,13 @@ class MultiScaleStyleLoss(StyleLoss):
     """The paper's MSS: the style loss at full and at half resolution, summed.
 
     Example:
+        >>> from dsd import VGG19
         >>> loss = MultiScaleStyleLoss(VGG19(("relu2_1",), weights="random"))
         >>> list(loss.describe(torch.rand(1, 3, 32, 32)))
         [('relu2_1', 1), ('relu2_1', 2)]
     """
 
-    def __init__(
-        self,
-        backbone: VGG19,
-        alphas: Sequence[float] = (1, 2),
-        *,
-        normalize: Normalize = "chw",
-        reduction: Reduction = "mean",
-    ) -> None:
-        super().__init__(backbone, alphas, normalize=normalize, reduction=reduction)
+    ALPHAS = (1, 2)
 
 
 class DSDLoss(StyleLoss):
@@ -335,7 +333,7 @@ class DSDLoss(StyleLoss):
 
     Args:
         backbone: as for :class:`FeatureLoss`.
-        alphas: scaling factors; the paper uses 2 or 4.
+        alphas: scaling factors (default: 2); the paper uses 2 or 4.
         normalize: as for :func:`dsd.gram.gram`.
         reduction: as for :class:`FeatureLoss`.
 
@@ -343,25 +341,52 @@ class DSDLoss(StyleLoss):
         Kligvasser et al., NeurIPS 2021, Eq. 4.
 
     Example:
+        >>> from dsd import VGG19
         >>> loss = DSDLoss(VGG19(("relu2_1",), weights="random"), alphas=(2, 4))
         >>> x, y = torch.rand(2, 3, 32, 32, requires_grad=True), torch.rand(2, 3, 32, 32)
         >>> target = loss.describe(y)  # once
         >>> loss(x, target).backward()  # many times
     """
 
-    def __init__(
-        self,
-        backbone: VGG19,
-        alphas: Sequence[float] = (2,),
-        *,
-        normalize: Normalize = "chw",
-        reduction: Reduction = "mean",
-    ) -> None:
-        super().__init__(backbone, alphas, normalize=normalize, reduction=reduction)
+    ALPHAS = (2,)
 
     def describe(self, x: Tensor) -> Description:
         """DSD matrices, {(layer, alpha): (N, C, C)}."""
         return dsd(x, self.backbone, self.alphas, self.normalize, values=False)
+
+
+class DSDPyramidLoss(StyleLoss):
+    """DSD between consecutive scales of a pyramid, as in Fig. 4: for scales 1, 2, 4 that is DSD_2 of x and of x↓2.
+
+    Σ ‖(G(x↓a) − G(x↓b)) − (G(y↓a) − G(y↓b))‖₁ over layers and consecutive scales a, b. Its counterpart, the style
+    pyramid, is ``StyleLoss(backbone, (1, 2, 4))``.
+
+    Args:
+        backbone: as for :class:`FeatureLoss`.
+        alphas: the scales (default: 1, 2, 4), at least two.
+        normalize: as for :func:`dsd.gram.gram`.
+        reduction: as for :class:`FeatureLoss`.
+
+    Reference:
+        Kligvasser et al., NeurIPS 2021, Sec. 3.3.
+
+    Example:
+        >>> from dsd import VGG19
+        >>> loss = DSDPyramidLoss(VGG19(("relu2_1",), weights="random"))
+        >>> list(loss.describe(torch.rand(1, 3, 32, 32)))
+        [('relu2_1', 1, 2), ('relu2_1', 2, 4)]
+    """
+
+    ALPHAS = (1, 2, 4)
+
+    def describe(self, x: Tensor) -> Description:
+        """DSD matrices, {(layer, a, b): (N, C, C)}."""
+        scales = super().describe(x)
+        return {
+            (layer, a, b): scales[layer, a] - scales[layer, b]
+            for a, b in pairwise(self.alphas)
+            for layer in self.backbone.layers
+        }
 
 
 class PDLLoss(FeatureLoss):
@@ -373,12 +398,13 @@ class PDLLoss(FeatureLoss):
         reduction: as for :class:`FeatureLoss`.
 
     Example:
+        >>> from dsd import VGG19
         >>> loss = PDLLoss(VGG19(("relu2_1",), weights="random"), p=2)
         >>> loss(torch.rand(2, 3, 32, 32), torch.rand(2, 3, 32, 32)).shape
         torch.Size([])
     """
 
-    def __init__(self, backbone: VGG19, p: int = 1, *, reduction: Reduction = "mean") -> None:
+    def __init__(self, backbone: Backbone, p: int = 1, *, reduction: Reduction = "mean") -> None:
         super().__init__(backbone, reduction=reduction)
         self.p = p
 
@@ -400,12 +426,13 @@ class ContextualLoss(FeatureLoss):
         reduction: as for :class:`FeatureLoss`.
 
     Example:
+        >>> from dsd import VGG19
         >>> loss = ContextualLoss(VGG19(("relu2_1",), weights="random"))
         >>> loss(torch.rand(1, 3, 16, 16), torch.rand(1, 3, 24, 16)).shape
         torch.Size([])
     """
 
-    def __init__(self, backbone: VGG19, bandwidth: float = 0.5, *, reduction: Reduction = "mean") -> None:
+    def __init__(self, backbone: Backbone, bandwidth: float = 0.5, *, reduction: Reduction = "mean") -> None:
         super().__init__(backbone, reduction=reduction)
         self.bandwidth = bandwidth
 

@@ -9,12 +9,12 @@ import pandas as pd
 from torch import Tensor
 
 from dsd import paper
-from dsd.backbone import VGG19
 from dsd.data import Photographs, find_folder
 from dsd.data.distortions import write_distorted
 from dsd.data.rated import RatedImages
 from dsd.descriptor import ByLayerAndAlpha, grams
 from dsd.figures import pretty
+from dsd.frozen import Backbone
 from dsd.gram import gram, l1_norm
 from dsd.losses import pdl_of_sorted, perceptual, sorted_values
 
@@ -43,7 +43,7 @@ def load(images: str, folder: Path, **options: Any) -> RatedImages:
     return write_distorted(Photographs.from_folder(images, **options), folder)
 
 
-def describe(x: Tensor, backbone: VGG19) -> Described:
+def describe(x: Tensor, backbone: Backbone) -> Described:
     """Features at full size, Gram matrices at scales 1, 2 and 4; x: (1, 3, H, W)."""
     features = backbone(x)
     full = {(layer, 1.0): gram(maps) for layer, maps in features.items()}

@@ -203,7 +203,10 @@ def test_refuses_wrong_tensors(state, change, message):
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: VGG19(("relu3_1", "relu6_1"), "random"), "unknown layer 'relu6_1'; valid ones: relu1_1, .* conv5_4"),
+        (
+            lambda: VGG19(("relu3_1", "relu6_1"), "random"),
+            "unknown layer 'relu6_1' for vgg19; valid ones: relu1_1, .* conv5_4",
+        ),
         (lambda: VGG19("relu3_1", "random"), "layers must be a sequence of layer names, got 'relu3_1'"),
         (lambda: VGG19((), "random"), "layers must be a sequence"),
         (lambda: load_backbone("vgg19", ["relu1_1"], "random", device="gpu"), "device must be auto, cpu, cuda or mps"),

@@ -22,7 +22,7 @@ def test_gram_against_its_definition(normalize):
 
 def test_gram_is_symmetric_and_positive_semidefinite():
     g = gram(FEATURES)
-    assert torch.equal(g, g.mT)
+    torch.testing.assert_close(g, g.mT, rtol=0, atol=1e-14)
     assert torch.linalg.eigvalsh(g).min() > -1e-12
 
 
@@ -92,3 +92,8 @@ def test_l1_norm_is_the_mean_of_absolute_entries_and_has_a_finite_gradient_at_ze
 def test_refuses(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+def test_second_derivatives():
+    features = torch.rand(2, 3, 2, 2, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradgradcheck(gram, features)

@@ -6,6 +6,7 @@ from dsd import VGG19, downscale, gram
 from dsd.losses import (
     ContextualLoss,
     DSDLoss,
+    DSDPyramidLoss,
     MultiScaleStyleLoss,
     PDLLoss,
     PerceptualLoss,
@@ -24,6 +25,7 @@ LOSSES = {
     "pdl2": lambda backbone, **options: PDLLoss(backbone, p=2, **options),
     "contextual": ContextualLoss,
     "dsd": lambda backbone, **options: DSDLoss(backbone, alphas=(2, 4), **options),
+    "dsd pyramid": DSDPyramidLoss,
 }
 EVERY = pytest.mark.parametrize("name", LOSSES)
 
@@ -89,6 +91,15 @@ def test_dsd(pair, double_backbone):
             )
             total += np.abs((full[0] - small[0]) - (full[1] - small[1])).mean((1, 2))
     np.testing.assert_allclose(DSDLoss(double_backbone, (2, 4), reduction="none")(x, y), total)
+
+
+def test_dsd_pyramid(pair, double_backbone):
+    x, y = pair
+    total = 0
+    for layer in double_backbone.layers:
+        a, b = ([gram(double_backbone(downscale(z, alpha))[layer]).numpy() for alpha in (1, 2, 4)] for z in (x, y))
+        total += np.abs((a[0] - a[1]) - (b[0] - b[1])).mean((1, 2)) + np.abs((a[1] - a[2]) - (b[1] - b[2])).mean((1, 2))
+    np.testing.assert_allclose(DSDPyramidLoss(double_backbone, reduction="none")(x, y), total)
 
 
 @pytest.mark.parametrize("p", [1, 2])

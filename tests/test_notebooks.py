@@ -17,10 +17,22 @@ RUN = REPOSITORY / "notebooks" / "run.py"
 NOTEBOOKS = {path.name.split("_")[0]: path for path in (REPOSITORY / "notebooks").glob("*_*.ipynb")}
 SMALL = {
     "fig2": ["layers=[relu1_2, relu2_1]", "patch_sizes=[3]", "resize=48", "crop=32", "count=20", "crops=2", "seed=7"],
+    "fig3": ["layers=[relu1_2]", "resize=48", "crop=32", "count=10", "class_count=8", "crops=2", "shown=3", "seed=7"],
+    "fig4": ["layers=[relu1_2]", "steps=2", "resize=48", "crop=32", "seed=7"],
     "fig5": ["channels=8", "resize=48", "crop=32", "seed=7"],
+    "fig7": ["layers=[relu1_2, relu2_1]", "resize=48", "crop=32", "count=6", "crops=2", "seed=7"],
+    "lite-report": [
+        "layers=[relu1_2, relu2_1, relu2_2, relu3_1]",
+        "resize=48",
+        "crop=32",
+        "count=6",
+        "steps=1",
+        "seed=7",
+    ],
     "tab1": ["layers=[relu1_2, relu2_1]", "resize=64", "crop=48", "count=2", "seed=7"],
 }
-ALSO = {"tab1": {"tab1.md", "tab1.tex"}}
+FIG4 = {f"fig4_{image}.png" for image in ("content", "reference", "DSD", "Style pyramid")}
+ALSO = {"fig4": FIG4, "tab1": {"tab1.md", "tab1.tex"}}
 
 
 def run(*arguments):

@@ -7,6 +7,7 @@ from dsd.data.images import (
     embedded_photographs,
     find_folder,
     find_images,
+    held_out,
     load_image,
 )
 
@@ -17,5 +18,6 @@ __all__ = [
     "embedded_photographs",
     "find_folder",
     "find_images",
+    "held_out",
     "load_image",
 ]

@@ -3,6 +3,7 @@
 import hashlib
 import os
 import random
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -262,3 +263,19 @@ class Photographs(Dataset[Tensor]):
             "resize": self.resize,
             "crop": self.crop,
         }
+
+
+def held_out(paths: Sequence[Path]) -> list[Path]:
+    """Of ImageNet photographs those of every third class, on which VGG-19 lite was not trained.
+
+    A class goes by its WordNet number, in the file's name (imagenet-sample) or the folder's (ImageNet's layout).
+
+    Raises:
+        ValueError: a path without such a number.
+    """
+    numbers = [re.search(r"n\d{8}", f"{path.parent.name}/{path.name}") for path in paths]
+    if None in numbers:
+        raise ValueError(f"{paths[numbers.index(None)]} has no WordNet number (n01440764) in its or its folder's name")
+    classes = [number[0] for number in numbers if number]
+    chosen = set(sorted(set(classes))[::3])
+    return [path for path, number in zip(paths, classes, strict=True) if number in chosen]

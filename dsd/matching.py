@@ -1,0 +1,83 @@
+"""Fig. 4: an image brought to the fingerprint of another, by its DSD and by a style pyramid."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import torch
+from torch import Tensor
+
+from dsd.data import Photographs, View, data_root, embedded_photographs, load_image
+from dsd.losses import FeatureLoss
+from dsd.optimize import optimize
+
+
+def match(
+    content: Tensor, reference: Tensor, losses: Mapping[str, FeatureLoss], **options: Any
+) -> tuple[dict[str, Tensor], pd.DataFrame]:
+    """Optimise the pixels of an image towards another with each loss in turn, and judge each result with all losses.
+
+    Args:
+        content: where to start, float (1, 3, H, W) in [0, 1].
+        reference: whose description is the target, float (1, 3, H', W') in [0, 1].
+        losses: by name.
+        options: of :func:`dsd.optimize.optimize`.
+
+    Returns:
+        The images, ``{"content": …, loss: result …}``, and a table with columns `image` (which), `step`, `quantity` and
+        `value`: each loss on the way to its own result, and at the ends every loss and the ``gradient energy``.
+    """
+    targets = {name: loss.describe(reference) for name, loss in losses.items()}
+    images, rows = {"content": content}, []
+    for name, loss in losses.items():
+        path = optimize(content, lambda x, name=name, loss=loss: loss(x, targets[name]), description=name, **options)  # type: ignore[misc]
+        images[name] = path.image
+        rows += [(name, step, name, value) for step, value in enumerate(path.losses[:-1])]
+    for image, x in images.items():
+        step = 0 if image == "content" else options["steps"]
+        with torch.no_grad():
+            rows += [(image, step, name, loss(x, targets[name]).item()) for name, loss in losses.items()]
+        rows.append((image, step, "gradient energy", gradient_energy(x).item()))
+    rows.append(("reference", 0, "gradient energy", gradient_energy(reference).item()))
+    return images, pd.DataFrame(rows, columns=["image", "step", "quantity", "value"])
+
+
+def gradient_energy(x: Tensor) -> Tensor:
+    """Sharpness: mean square of the differences of luma (BT.601) to the right and to the lower neighbour, (N,).
+
+    Args:
+        x: images, float (N, 3, H, W).
+
+    Example:
+        >>> ramp = torch.arange(4.0).expand(1, 3, 4, 4)
+        >>> gradient_energy(ramp)
+        tensor([1.])
+    """
+    luma = (x * x.new_tensor([0.299, 0.587, 0.114])[:, None, None]).sum(dim=1)
+    return luma.diff(dim=2).square().mean(dim=(1, 2)) + luma.diff(dim=1).square().mean(dim=(1, 2))
+
+
+def load_pair(content: str, reference: str, *, resize: int | None, crop: int | None) -> Photographs:
+    """Content and reference as views 0 and 1.
+
+    Args:
+        content: a file, a path under the data root, or the name of one of scikit-image's photographs.
+        reference: likewise.
+        resize: as for :class:`Photographs`.
+        crop: side of the central square; None: the largest that both have.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+    """
+    embedded = {path.name: path for path in embedded_photographs()}
+    views = []
+    for name in (content, reference):
+        places = [Path(name), data_root() / name, embedded.get(name, Path(name))]
+        path = next((path for path in places if path.is_file()), None)
+        if path is None:
+            raise FileNotFoundError(f"no image {name}: looked at {places[0]}, {places[1]} and {', '.join(embedded)}")
+        views.append(View(path, path.name))
+    if crop is None:
+        crop = resize or min(min(load_image(view.path).shape[1:]) for view in views)
+    return Photographs(views, " and ".join(view.path.name for view in views), resize=resize, crop=crop)

@@ -1,0 +1,100 @@
+"""Gradient descent on the pixels of an image, for any loss (Figs. 4 and 6)."""
+
+import math
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from dsd.checks import check_images
+
+
+@dataclass
+class Path:
+    """What an optimisation went through."""
+
+    image: Tensor
+    """The result, (N, 3, H, W)."""
+    losses: list[float] = field(default_factory=list)
+    """The loss before each step and, last, of the result: steps + 1 values."""
+    snapshots: dict[int, Tensor] = field(default_factory=dict)
+    """{step: the image after that many steps}."""
+
+
+def optimize(
+    start: Tensor,
+    loss: Callable[[Tensor], Tensor],
+    *,
+    steps: int,
+    learning_rate: float,
+    halve_every: int | None = None,
+    residual_std: float = 0,
+    snapshots: Collection[int] = (),
+    box: bool = True,
+    seed: int = 0,
+    description: str = "optimising",
+) -> Path:
+    """Minimise loss(start + r) over the residual r with Adam.
+
+    Args:
+        start: images, float (N, 3, H, W) in [0, 1].
+        loss: images (N, 3, H, W) → scalar or (N,), which is summed. A target that does not change is described once by
+            the caller: ``lambda x: dsd_loss(x, description)``.
+        steps: of Adam.
+        learning_rate: of Adam, in units of pixel values.
+        halve_every: steps after which the learning rate is halved, again and again; None keeps it.
+        residual_std: standard deviation of r at the beginning.
+        snapshots: steps after which the image is kept; 0 is the beginning.
+        box: keep images in [0, 1] after every step; else they may leave it.
+        seed: of r.
+        description: of the progress bar.
+
+    Returns:
+        The result, the loss at each step, and the snapshots.
+
+    Raises:
+        ValueError: `start` is no image batch in [0, 1]; negative steps; snapshots that are never reached.
+        FloatingPointError: the loss is no longer finite; the message names the step.
+
+    Reference:
+        Kligvasser et al., NeurIPS 2021, Sec. 3.3 and the authors' public code.
+
+    Example:
+        >>> path = optimize(torch.rand(1, 3, 8, 8), lambda x: x.square().mean(), steps=3, learning_rate=0.1)
+        >>> path.losses[-1] < path.losses[0], len(path.losses)
+        (True, 4)
+    """
+    check_images(start, "start")
+    if steps < 0:
+        raise ValueError(f"steps must be at least 0, got {steps}")
+    if out_of_reach := sorted(step for step in snapshots if not 0 <= step <= steps):
+        raise ValueError(f"snapshots must be steps from 0 to {steps}, got {out_of_reach}")
+    generator = torch.Generator().manual_seed(seed)
+    residual = residual_std * torch.randn(start.shape, generator=generator, dtype=start.dtype)
+    x = start.detach() + residual.to(start.device)
+    x = (x.clamp_(0, 1) if box else x).requires_grad_()
+    adam = torch.optim.Adam([x], lr=learning_rate)
+    schedule = torch.optim.lr_scheduler.StepLR(adam, halve_every or max(steps, 1), gamma=0.5)
+    path = Path(x)
+    with tqdm(range(steps + 1), desc=description, unit="step") as progress:
+        for step in progress:
+            if step in snapshots:
+                path.snapshots[step] = x.detach().clone()
+            with torch.set_grad_enabled(step < steps):
+                value = loss(x).sum()
+            path.losses.append(value.item())
+            if not math.isfinite(path.losses[-1]):
+                raise FloatingPointError(f"{description}: the loss is {path.losses[-1]} at step {step}")
+            if step == steps:
+                break
+            adam.zero_grad()
+            value.backward()
+            adam.step()
+            schedule.step()
+            if box:
+                x.data.clamp_(0, 1)
+            progress.set_postfix(loss=f"{path.losses[-1]:.4g}", refresh=False)
+    path.image = x.detach()
+    return path

@@ -1,0 +1,218 @@
+"""Distil VGG-19 lite from VGG-19: on features, Gram matrices and DSD matrices of varied photographs.
+
+    python scripts/train_lite.py [--steps 4000] [--out build/lite]
+
+Needs the real VGG-19's weights and, under the data root, imagenet-sample, imagenette160 and bsds500. Stopped at any
+time, even by `kill -9`, it goes on from its last checkpoint when started again. The end is `vgg19-lite.safetensors`.
+"""
+
+import argparse
+import json
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from safetensors.torch import save
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+from tqdm import tqdm
+
+from dsd.backbone import VGG19
+from dsd.data import find_images, held_out, load_image
+from dsd.data.distortions import blur, down_up, jpeg
+from dsd.descriptor import downscale
+from dsd.frozen import Backbone
+from dsd.gram import gram, l1_norm
+from dsd.lite import CHANNELS, VGG19Lite
+
+ALPHAS = (1, 2, 4)
+SHAPES = ((8, 128), (4, 192), (8, 128), (2, 256))  # images in a batch and their side: one after the other
+LEARNING_RATE = 2e-3
+EVERY = 50  # steps from checkpoint to checkpoint
+
+
+def training_images() -> list[Path]:
+    """Photographs of the data root to learn from; every third ImageNet class, BSDS `val` and LIVE are left out."""
+    paths = find_images("bsds500/train") + find_images("bsds500/test")
+    for name in ("imagenet-sample", "imagenette160"):
+        images = find_images(name)
+        kept_for_the_report = set(held_out(images))
+        paths += [path for path in images if path not in kept_for_the_report]
+    return paths
+
+
+class Batches(Dataset[Tensor]):
+    """Item k is the batch of step `start` + k, (N, 3, S, S) in [0, 1]: N/2 crops, then each of them distorted."""
+
+    def __init__(self, paths: list[Path], start: int, steps: int, seed: int) -> None:
+        self.images = [(255 * load_image(path)).byte() for path in tqdm(paths, desc="decoding", unit="image")]
+        self.start, self.steps, self.seed = start, steps, seed
+
+    def __len__(self) -> int:
+        """Count the steps that are left."""
+        return self.steps - self.start
+
+    def __getitem__(self, index: int) -> Tensor:
+        """Make one batch: the same whenever it is asked for."""
+        step = self.start + index
+        generator = torch.Generator().manual_seed(self.seed * 1_000_003 + step)
+        count, side = SHAPES[step % len(SHAPES)]
+        crops = [self._crop(side, generator) for _ in range(count // 2)]
+        return torch.stack(crops + [_distorted(x, generator) for x in crops])
+
+    def _crop(self, side: int, generator: torch.Generator) -> Tensor:
+        """A square of any size and place, brought to `side` pixels; some mirrored, grey, or of another contrast."""
+        image = self.images[int(torch.randint(len(self.images), (), generator=generator))]
+        size, top, left, mirror, grey, contrast = torch.rand(6, generator=generator).tolist()
+        height, width = image.shape[1:]
+        smallest = min(0.7 * side, height, width)
+        length = round(smallest * (min(height, width) / smallest) ** size)
+        top, left = round(top * (height - length)), round(left * (width - length))
+        x = image[:, top : top + length, left : left + length] / 255
+        x = F.interpolate(x[None], (side, side), mode="bicubic", antialias=True)[0]
+        if mirror < 0.5:
+            x = x.flip(2)
+        if grey < 0.1:
+            x = x.mean(dim=0).expand(3, -1, -1)
+        if contrast < 0.3:
+            x = x.mean() + (0.4 + 3 * contrast) * (x - x.mean())
+        return x.clamp(0, 1)
+
+
+def _distorted(x: Tensor, generator: torch.Generator) -> Tensor:
+    """Blur, noise, JPEG or a lost resolution, from hardly visible to strong."""
+    kind = int(torch.randint(4, (), generator=generator))
+    amount = torch.rand((), generator=generator).item()
+    if kind == 0:
+        x = blur(x, 0.4 * 12**amount)
+    elif kind == 1:
+        x = x + 0.01 * 40**amount * torch.randn(x.shape, generator=generator)
+    elif kind == 2:
+        x = jpeg(x, round(4 + 76 * amount))
+    else:
+        x = down_up(x, 1.2 + 3.3 * amount)
+    return x.clamp(0, 1)
+
+
+def distillation_losses(
+    student: VGG19Lite, teacher: Backbone, x: Tensor, deviations: dict[str, Tensor]
+) -> dict[str, Tensor]:
+    """Relative errors, averaged over layers, of what the student must reproduce of the teacher.
+
+    `features` (squared, over the channel's variance; at full resolution of every fourth image only, as the costliest),
+    `gram` and `dsd` matrices, and `pair`, the difference of DSD matrices between a photograph and its distorted copy
+    (Eq. 4). The student learns each channel in units of its standard deviation.
+    """
+    losses: dict[str, list[Tensor]] = {"features": [], "gram": [], "dsd": [], "pair": []}
+    grams: dict[tuple[str, float], tuple[Tensor, Tensor]] = {}
+    mixed = torch.autocast(x.device.type, torch.bfloat16, enabled=teacher.precision == "bfloat16")
+    for alpha in ALPHAS:
+        small = downscale(x, alpha)
+        with torch.no_grad():
+            targets = teacher(small)
+        with mixed:
+            predictions = dict(student.activations(student.normalise(small)))
+        for layer, features in predictions.items():
+            unit = deviations[layer][:, None, None]
+            some = slice(None, None, 4 if layer == "relu1_2" else 1)
+            losses["features"].append((features[some] - targets[layer][some] / unit).square().mean())
+            grams[layer, alpha] = gram(features * unit), gram(targets[layer])
+            losses["gram"].append(_relative_error(*grams[layer, alpha]))
+    for layer in CHANNELS:
+        for alpha in ALPHAS[1:]:
+            mine, theirs = (a - b for a, b in zip(grams[layer, 1], grams[layer, alpha], strict=True))
+            losses["dsd"].append(_relative_error(mine, theirs))
+            half = len(x) // 2
+            losses["pair"].append(_relative_error(mine[:half] - mine[half:], theirs[:half] - theirs[half:]))
+    return {name: torch.stack(values).mean() for name, values in losses.items()}
+
+
+def _relative_error(mine: Tensor, theirs: Tensor) -> Tensor:
+    """‖mine − theirs‖₁ / ‖theirs‖₁, whose denominator is kept from 0 by half of the batch's mean."""
+    size = l1_norm(theirs)
+    return (l1_norm(mine - theirs) / (size + size.mean()) * 2).mean()
+
+
+@torch.no_grad()
+def channel_deviations(teacher: Backbone, batches: Iterable[Tensor]) -> dict[str, Tensor]:
+    """Standard deviation of each channel; of silent channels, a tenth of the layer's median."""
+    found = [teacher(x.to(teacher.device)) for x in batches]
+    variances = {layer: torch.stack([f[layer].float().var(dim=(0, 2, 3)) for f in found]).mean(0) for layer in CHANNELS}
+    return {layer: v.sqrt().clamp_min(v.median().sqrt().item() / 10) for layer, v in variances.items()}
+
+
+def write(path: Path, content: bytes) -> None:
+    """Write a file so that it is either the old one or the new one, whenever the machine stops."""
+    new = path.with_name(path.name + ".new")
+    with new.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    new.replace(path)
+
+
+def train(out: Path, *, steps: int, seed: int, device: str) -> None:
+    """Train to the end, from the last checkpoint where there is one, and write the weights."""
+    out.mkdir(parents=True, exist_ok=True)
+    checkpoint = out / "checkpoint.pt"
+    teacher = VGG19(tuple(CHANNELS), precision="bfloat16").to(device)
+    student = VGG19Lite(weights="random").requires_grad_(True).to(device)
+    optimiser = torch.optim.AdamW(student.parameters())
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, LEARNING_RATE, total_steps=steps, pct_start=0.1)
+    settings = {"steps": steps, "seed": seed, "teacher_sha256": teacher.weights_sha256}
+    start, history = 0, []
+    if checkpoint.is_file():
+        state = torch.load(checkpoint, map_location=device, weights_only=True)
+        if state["settings"] != settings:
+            raise SystemExit(f"{checkpoint} is of another run, {state['settings']}; this one is {settings}: use --out")
+        student.load_state_dict(state["student"])
+        optimiser.load_state_dict(state["optimiser"])
+        schedule.load_state_dict(state["schedule"])
+        start, history, deviations = state["step"], state["history"], state["deviations"]
+    paths = training_images()
+    batches = Batches(paths, start, steps, seed)
+    if not start:
+        deviations = channel_deviations(teacher, [batches[k] for k in range(16)])
+    workers = min(8, (os.cpu_count() or 2) // 2)
+    progress = tqdm(DataLoader(batches, batch_size=None, num_workers=workers), initial=start, total=steps, unit="step")
+    for step, x in enumerate(progress, start + 1):
+        losses = distillation_losses(student, teacher, x.to(device), deviations)
+        optimiser.zero_grad()
+        torch.stack(list(losses.values())).sum().backward()
+        torch.nn.utils.clip_grad_norm_(student.parameters(), 1)
+        optimiser.step()
+        schedule.step()
+        history.append({name: value.item() for name, value in losses.items()})
+        if step % EVERY == 0 or step == steps:
+            recent = {name: sum(h[name] for h in history[-EVERY:]) / len(history[-EVERY:]) for name in losses}
+            progress.set_postfix_str(", ".join(f"{name} {value:.3f}" for name, value in recent.items()))
+            state = {"student": student.state_dict(), "optimiser": optimiser.state_dict()}
+            state |= {"schedule": schedule.state_dict(), "deviations": deviations}
+            state |= {"step": step, "history": history, "settings": settings}
+            torch.save(state, out / "checkpoint.pt.new")
+            (out / "checkpoint.pt.new").replace(checkpoint)
+    for layer, unit in deviations.items():  # from units of deviations to the teacher's: a ReLU lets factors through
+        for parameter in student.heads[layer].parameters():
+            parameter.data *= unit.view(-1, *[1] * (parameter.ndim - 1))
+    weights = {name: value.half().contiguous() for name, value in student.state_dict().items()}
+    about: dict[str, Any] = {**settings, "images": len(paths), "teacher": teacher.weights_name}
+    write(out / "vgg19-lite.safetensors", save(weights, {"about": json.dumps(about)}))
+    write(out / "history.json", json.dumps(history).encode())
+
+
+def main() -> None:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", type=Path, default=Path("build/lite"))
+    parser.add_argument("--steps", type=int, default=4000)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    options = parser.parse_args()
+    train(options.out, steps=options.steps, seed=options.seed, device=options.device)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,126 @@
+import hashlib
+
+import pytest
+import safetensors.torch
+import torch
+import torch.nn.functional as F
+
+from dsd import VGG19, DSDLoss, VGG19Lite, dsd, load_backbone
+from dsd.data import load_image
+from dsd.lite import CHANNELS, WEIGHTS
+from tests.conftest import REPOSITORY
+
+
+@pytest.fixture(scope="module")
+def lite():
+    return VGG19Lite()
+
+
+@pytest.mark.parametrize("size", [(64, 48), (37, 43), (9, 8)])
+def test_has_vgg19s_shapes_at_every_size(lite, size):
+    x = torch.rand(2, 3, *size)
+    theirs = VGG19(tuple(CHANNELS), weights="random")(x)
+    assert {layer: f.shape for layer, f in lite(x).items()} == {layer: f.shape for layer, f in theirs.items()}
+
+
+@pytest.mark.parametrize("layer", CHANNELS)
+def test_one_layer_alone_is_the_same(lite, layer):
+    x = torch.rand(1, 3, 32, 40)
+    torch.testing.assert_close(VGG19Lite((layer,))(x)[layer], lite(x)[layer])
+
+
+def test_batch_is_one_by_one(lite):
+    x = torch.rand(3, 3, 32, 32)
+    together = lite(x)
+    for layer, f in together.items():
+        torch.testing.assert_close(f, torch.cat([lite(one)[layer] for one in x.split(1)]), rtol=1e-3, atol=1e-4)
+
+
+def test_is_what_its_weights_say():
+    """ReLU3_1 written out from the file."""
+    w = {name: value.float() for name, value in safetensors.torch.load_file(WEIGHTS).items()}
+    x = torch.rand(1, 3, 24, 32)
+    z = (x - torch.tensor([0.485, 0.456, 0.406]).view(3, 1, 1)) / torch.tensor([0.229, 0.224, 0.225]).view(3, 1, 1)
+    z = F.conv2d(z, w["stem.weight"], w["stem.bias"], stride=2, padding=2).relu()
+    for name in ("relu2_1.0", "relu2_2.0"):
+        z = F.conv2d(z, w[f"blocks.{name}.weight"], w[f"blocks.{name}.bias"], padding=1).relu()
+    z = F.max_pool2d(z, 2)
+    for name in ("relu3_1.0", "relu3_1.1"):
+        z = F.conv2d(z, w[f"blocks.{name}.weight"], w[f"blocks.{name}.bias"], padding=1).relu()
+    z = F.conv2d(z, w["heads.relu3_1.weight"], w["heads.relu3_1.bias"]).relu()
+    torch.testing.assert_close(VGG19Lite(("relu3_1",))(x)["relu3_1"], z, rtol=1e-4, atol=1e-5)
+
+
+def test_comes_with_the_package_and_says_so(no_weights):
+    network = load_backbone("lite", ("relu2_1",))
+    assert WEIGHTS.stat().st_size <= 2_000_000
+    assert network.describe() == {
+        "backbone": "lite",
+        "weights": "vgg19-lite.safetensors",
+        "weights_sha256": hashlib.sha256(WEIGHTS.read_bytes()).hexdigest(),
+        "precision": "float32",
+    }
+    assert not any(parameter.requires_grad for parameter in network.train().parameters())
+
+
+def test_the_card_is_of_this_file():
+    assert hashlib.sha256(WEIGHTS.read_bytes()).hexdigest() in (REPOSITORY / "dsd" / "vgg19-lite.md").read_text()
+
+
+def test_bfloat16_is_close():
+    x = torch.rand(1, 3, 64, 64)
+    exact, coarse = (
+        VGG19Lite(("relu2_1",), precision=precision)(x)["relu2_1"] for precision in ("float32", "bfloat16")
+    )
+    assert coarse.dtype == torch.bfloat16
+    torch.testing.assert_close(coarse.float(), exact, rtol=0.1, atol=0.02 * exact.max().item())
+
+
+def test_images_take_gradients():
+    network = VGG19Lite(("relu1_2", "relu2_1"), weights="random").double()
+    x = torch.rand(1, 3, 6, 6, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(lambda y: tuple(network(y).values()), x, fast_mode=True)
+
+
+@pytest.mark.parametrize("image", [torch.zeros(1, 3, 32, 32), torch.full((1, 3, 32, 32), 0.5)])
+def test_gradients_are_finite_in_hard_cases(lite, image):
+    x = image.requires_grad_()
+    DSDLoss(lite)(x, image.detach()).backward()
+    assert x.grad.isfinite().all()
+
+
+def test_stands_in_for_the_real_vgg19(weights_file):
+    """Its DSD of a photograph is nearer to the real one than that of another photograph is: far more so than chance."""
+    x, y = (load_image(path)[None, :, :256, :256] for path in photographs())
+    real, ours = VGG19(("relu2_1", "relu3_1"), weights_file), VGG19Lite(("relu2_1", "relu3_1"))
+    a, b, mine = dsd(x, real), dsd(y, real), dsd(x, ours)
+    for key in a:
+        assert (mine[key] - a[key]).abs().mean() < 0.5 * (b[key] - a[key]).abs().mean()
+
+
+def photographs():
+    from dsd.data import embedded_photographs
+
+    return embedded_photographs()[0], embedded_photographs()[4]
+
+
+@pytest.mark.parametrize("damage", [lambda b: b[:-1000], lambda b: b"", lambda b: b"<html>", lambda b: b[:8] + b[9:]])
+def test_refuses_damaged_files(tmp_path, damage):
+    path = tmp_path / "lite.safetensors"
+    path.write_bytes(damage(WEIGHTS.read_bytes()))
+    with pytest.raises(ValueError, match=r"lite\.safetensors holds no weights of VGG-19 lite, or is damaged"):
+        VGG19Lite(weights=path)
+
+
+def test_refuses_another_networks_weights(tmp_path):
+    path = tmp_path / "other.safetensors"
+    safetensors.torch.save_file({"features.0.weight": torch.rand(64, 3, 3, 3)}, path)
+    with pytest.raises(ValueError, match="backbone='vgg19'"):
+        load_backbone("lite", ("relu2_1",), str(path))
+    with pytest.raises(FileNotFoundError, match="no weight file at nowhere"):
+        VGG19Lite(weights="nowhere")
+
+
+def test_refuses_layers_that_it_has_not():
+    with pytest.raises(ValueError, match="unknown layer 'relu5_1' for lite; valid ones: relu1_2, relu2_1"):
+        VGG19Lite(("relu5_1",))

@@ -1,0 +1,94 @@
+import pytest
+import torch
+
+from dsd import DSDLoss
+from dsd.optimize import optimize
+
+
+def squares(x):
+    return (x - 0.25).square().flatten(1).sum(1)
+
+
+def start():
+    return torch.rand(2, 3, 8, 8)
+
+
+def test_adam_written_out():
+    x = start()
+    path = optimize(x, squares, steps=3, learning_rate=0.01, box=False)
+    z, m, v = x.clone(), torch.zeros_like(x), torch.zeros_like(x)
+    for step in range(1, 4):
+        g = 2 * (z - 0.25)
+        m, v = 0.9 * m + 0.1 * g, 0.999 * v + 0.001 * g**2
+        z = z - 0.01 * (m / (1 - 0.9**step)) / ((v / (1 - 0.999**step)).sqrt() + 1e-8)
+    torch.testing.assert_close(path.image, z)
+    torch.testing.assert_close(torch.tensor(path.losses[-1]), squares(z).sum())
+
+
+def test_keeps_losses_and_snapshots():
+    x = start()
+    path = optimize(x, squares, steps=10, learning_rate=0.01, snapshots=(0, 4, 10))
+    assert len(path.losses) == 11
+    assert list(path.snapshots) == [0, 4, 10]
+    assert torch.equal(path.snapshots[0], x)
+    assert torch.equal(path.snapshots[10], path.image)
+    assert path.losses == sorted(path.losses, reverse=True)
+    for step, image in path.snapshots.items():
+        assert squares(image).sum().item() == pytest.approx(path.losses[step])
+
+
+def test_leaves_the_start_alone_and_needs_no_steps():
+    x = start()
+    before = x.clone()
+    assert torch.equal(optimize(x, squares, steps=0, learning_rate=1).image, before)
+    optimize(x, squares, steps=2, learning_rate=1, residual_std=0.1)
+    assert torch.equal(x, before)
+
+
+def test_halves_the_step():
+    """Adam's steps on a linear loss are the learning rate itself."""
+    x = torch.full((1, 3, 4, 4), 0.9)
+    path = optimize(x, lambda z: z.sum(), steps=4, learning_rate=0.1, halve_every=2)
+    torch.testing.assert_close(path.image, x - 0.1 - 0.1 - 0.05 - 0.05)
+
+
+def test_box():
+    assert optimize(start(), lambda x: -x.sum(), steps=9, learning_rate=0.3).image.max() == 1
+    assert optimize(start(), lambda x: -x.sum(), steps=9, learning_rate=0.3, box=False).image.max() > 1.5
+
+
+def test_the_seed_decides():
+    a, b, c = (
+        optimize(start() * 0 + 0.5, squares, steps=1, learning_rate=0.01, residual_std=0.1, seed=s) for s in (0, 0, 1)
+    )
+    assert torch.equal(a.image, b.image)
+    assert not torch.equal(a.image, c.image)
+    assert (a.image - 0.5).std() == pytest.approx(0.1, rel=0.2)
+
+
+def test_images_of_a_batch_do_not_meet(backbone):
+    x, y = start().repeat(1, 1, 2, 2), torch.rand(2, 3, 16, 16)
+    loss = DSDLoss(backbone, reduction="none")
+    target = loss.describe(y)
+    together = optimize(x, lambda z: loss(z, target), steps=3, learning_rate=1e-3).image
+    for k in range(2):
+        alone = {key: value[k : k + 1] for key, value in target.items()}
+        one = optimize(x[k : k + 1], lambda z, alone=alone: loss(z, alone), steps=3, learning_rate=1e-3).image
+        torch.testing.assert_close(together[k : k + 1], one, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ({"steps": -1}, ValueError, "steps must be at least 0, got -1"),
+        ({"snapshots": (2, 9, -1)}, ValueError, r"snapshots must be steps from 0 to 3, got \[-1, 9\]"),
+        ({"start": torch.rand(3, 8, 8)}, ValueError, r"start must have shape \(N, 3, H, W\)"),
+        ({"start": 2 * torch.ones(1, 3, 8, 8)}, ValueError, r"start must have values in \[0, 1\]"),
+        ({"loss": lambda x: x.sum() / 0}, FloatingPointError, "a title: the loss is inf at step 0"),
+    ],
+)
+def test_refuses(arguments, error, message):
+    with pytest.raises(error, match=message):
+        optimize(
+            **{"start": start(), "loss": squares, "steps": 3, "learning_rate": 1, "description": "a title", **arguments}
+        )
