@@ -3,6 +3,7 @@
 import json
 import platform
 import subprocess
+import textwrap
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -79,7 +80,7 @@ def stamp(figure: Figure, made: Mapping[str, Any]) -> None:
     datasets = dict.fromkeys(data["summary"] for data in made["datasets"].values())
     backbone = f"{made['backbone']}, weights {made['weights']} {made['weights_sha256'][:8]}, {made['precision']}"
     text = f"preset {made['parameters']['preset']} · {backbone} · {' · '.join(datasets)} · {made['commit']}"
-    figure.supxlabel(text, fontsize=5.5, color="0.4")
+    figure.supxlabel(textwrap.fill(text, int(25 * figure.get_figwidth())), fontsize=5.5, color="0.4")
     if made["weights"] == "random":
         figure.suptitle("RANDOM WEIGHTS: not a result", color="red", fontweight="bold")
 
