@@ -56,12 +56,13 @@ $(error unknown PRESET '$(PRESET)'; valid ones: quick, sample, paper)
 endif
 
 .PHONY: figures $(NAMES)
-figures: $(filter fig% tab%,$(NAMES)) ## render every figure and table of the paper
+figures: $(filter-out $(if $(IMAGES),fig4),$(filter fig% tab%,$(NAMES))) ## render every figure and table of the paper
 $(NAMES): %: $(OUT)/%.ipynb
 
 $(OUT)/%.ipynb: $$(wildcard notebooks/$$*_*.ipynb notebooks/params/$(PRESET)/$$*.yaml) notebooks/run.py \
 		$(shell find dsd -name '*.py' -o -name '*.mplstyle' -o -name '*.safetensors') $(OUT)/.%.settings | $(READY)
 	$(PYTHON) notebooks/run.py $* --preset $(PRESET) $(PARAMETERS) --out $(OUT)
+	$(if $(filter figures/sample figures/paper,$(OUT)),$(PYTHON) notebooks/gallery.py)
 
 # Touched only when a variable changes: another DATA or SEED makes the figure again, the same ones don't.
 .PRECIOUS: $(OUT)/.%.settings
@@ -75,7 +76,7 @@ FORCE:
 gallery: $(READY) ## write figures/README.md out of what was rendered
 	$(PYTHON) notebooks/gallery.py
 
-# --- VGG-19 lite, trained anew: hours on a CPU, minutes on a GPU; goes on where it was stopped ------------------------
+# --- VGG-19 lite, trained anew: about an hour on two CPU cores; goes on where it was stopped -------------------------
 .PHONY: lite
 lite: $(READY) ## distil VGG-19 lite again from the data root: build/lite/vgg19-lite.safetensors
 	$(PYTHON) scripts/train_lite.py $(if $(DEVICE),--device "$$DEVICE") $(if $(SEED),--seed "$$SEED")

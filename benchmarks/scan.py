@@ -20,7 +20,7 @@ from torch.utils.data import DataLoader
 from torchvision.transforms.v2 import functional as transforms
 
 from dsd.backbone import find_device
-from dsd.cli import main as dsd
+from dsd.cli import main as command_line
 from dsd.data import Photographs
 from dsd.descriptor import dsd_norm
 from dsd.scan import Scorer, Settings, Views, find_items, scan
@@ -58,6 +58,11 @@ def parts_and_whole(folder: Path, settings: Settings, workers: int) -> dict[str,
     return {"decoding alone": decode, "network alone": network, "scan": whole}
 
 
+def succeed(command: list[str]) -> None:
+    if code := command_line(command):
+        raise RuntimeError(f"dsd {' '.join(command)} ended with {code}")
+
+
 def main() -> None:
     """Measure, print and write scan.csv."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -75,7 +80,7 @@ def main() -> None:
         out = Path(options.peak_of).with_suffix(f".{options.engine}.parquet")
         command = ["scan", options.peak_of, f"--out={out}", f"--engine={options.engine}", "--shard-size=100", *asked]
         with contextlib.redirect_stdout(io.StringIO()) as shown:
-            print_peak(lambda: dsd(command))
+            print_peak(lambda: succeed(command))
         print(shown.getvalue().split()[-1])
         return
     rows: list[dict[str, object]] = []

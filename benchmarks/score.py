@@ -14,7 +14,7 @@ import torch
 from _measure import peak_mib, print_peak, write
 from torchvision.transforms.v2 import functional as transforms
 
-from dsd.cli import main as dsd
+from dsd.cli import main as command_line
 from dsd.data import Photographs
 
 
@@ -30,6 +30,11 @@ def write_pairs(folder: Path, count: int) -> None:
         transforms.to_pil_image(noisy).save(folder / "distorted" / f"{index:03}.png")
 
 
+def succeed(command: list[str]) -> None:
+    if code := command_line(command):
+        raise RuntimeError(f"dsd {' '.join(command)} ended with {code}")
+
+
 def main() -> None:
     """Measure, print and write score.csv."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -41,7 +46,7 @@ def main() -> None:
         folder = options.peak_of
         command = ["score", "--reference", f"{folder}/reference", "--distorted", f"{folder}/distorted"]
         with contextlib.redirect_stdout(io.StringIO()) as shown:
-            print_peak(lambda: dsd([*command, "--weights", options.weights]))
+            print_peak(lambda: succeed([*command, "--weights", options.weights]))
         print(shown.getvalue().split()[-1])
         return
     rows: list[dict[str, object]] = []

@@ -10,7 +10,7 @@ import pandas as pd
 import torch
 from scipy.stats import spearmanr
 from torch import Tensor
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, Subset
 from tqdm import tqdm
 
 from dsd import paper
@@ -78,10 +78,16 @@ def fingerprints(
 
     Returns:
         Columns `what`, `layer`, `alpha`, `value`, `student`, `teacher`.
+
+    Raises:
+        ValueError: an odd `batch_size`.
     """
+    if batch_size % 2:
+        raise ValueError(f"batch_size must be even, since pairs are compared, got {batch_size}")
+    pairs = Subset(photographs, range(len(photographs) // 2 * 2))
     values: dict[tuple, list[Tensor]] = defaultdict(list)
-    for x in tqdm(DataLoader(photographs, batch_size), desc=photographs.name, unit="batch"):
-        x = x[: len(x) // 2 * 2].to(teacher.device)
+    for x in tqdm(DataLoader(pairs, batch_size), desc=photographs.name, unit="batch"):
+        x = x.to(teacher.device)
         described = [grams(x, network, (1, *alphas)) for network in (student, teacher)]
         for key in [(layer, alpha) for alpha in alphas for layer in teacher.layers]:
             full = [g[key[0], 1] for g in described]

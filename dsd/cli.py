@@ -19,7 +19,7 @@ from dsd.metrics import METRICS, Score
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command; returns the exit code: 0, 1 when some images failed, 2 when the command makes no sense."""
+    """Run a command; returns the exit code: 0, 1 some images failed, 2 the command makes no sense, 130 interrupted."""
     parser = argparse.ArgumentParser(prog="dsd", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("metrics", help="list the measures, one line each")
@@ -43,8 +43,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     scanning.add_argument("--out", required=True, type=Path, help="file for the scores, .parquet")
     scanning.add_argument("--layers", default="relu3_1", help="names separated by commas (relu3_1)")
     scanning.add_argument("--alphas", default="2", help="scaling factors separated by commas (2)")
-    scanning.add_argument("--resize", default=256, type=_pixels, help="of the short side, or none (256)")
-    scanning.add_argument("--crop", default=224, type=_pixels, help="from the centre, or none (224)")
+    scanning.add_argument("--resize", default=256, type=pixels, help="of the short side, or none (256)")
+    scanning.add_argument("--crop", default=224, type=pixels, help="from the centre, or none (224)")
     scanning.add_argument("--batch-size", default=32, type=int, help="images that are scored together (32)")
     scanning.add_argument("--shard-size", default=1024, type=int, help="images between two saves (1024)")
     scanning.add_argument("--workers", default=4, type=int, help="processes that decode (4)")
@@ -54,7 +54,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for command in (scoring, scanning):
         command.add_argument("--backbone", default="vgg19", help=f"{', '.join(BACKBONES)} (vgg19)")
         command.add_argument(
-            "--weights", default="auto", help="weight file (looked for under DSD_DATA, else downloaded)"
+            "--weights",
+            default="auto",
+            help="weight file (lite's is here; vgg19's: under DSD_DATA, else downloaded)",
         )
         command.add_argument("--precision", default="float32", help="float32 or bfloat16 (float32)")
         command.add_argument("--device", default="auto", help="cuda, cpu (cuda where there is one)")
@@ -164,11 +166,15 @@ def _scan(options: argparse.Namespace) -> int:
     try:
         from dsd.scan import Settings, scan
     except ModuleNotFoundError as error:
-        raise ModuleNotFoundError(f"{error}: pip install dsd[scan]") from error
+        raise ModuleNotFoundError(f"{error}: pip install '.[scan]' in the repository") from error
     names = ("backbone", "weights", "precision", "device", "resize", "crop", "batch_size", "shard_size")
+    try:
+        alphas = [float(alpha) for alpha in options.alphas.split(",")]
+    except ValueError as error:
+        raise ValueError(f"--alphas must be numbers separated by commas, got {options.alphas}") from error
     settings = Settings(
         layers=[layer.strip() for layer in options.layers.split(",")],
-        alphas=[float(alpha) for alpha in options.alphas.split(",")],
+        alphas=alphas,
         **{name: getattr(options, name) for name in names},
         **({"threads": options.threads} if options.threads is not None else {}),
     )
@@ -191,7 +197,7 @@ def _scan(options: argparse.Namespace) -> int:
     return 1 if failed else 0
 
 
-def _pixels(text: str) -> int | None:
+def pixels(text: str) -> int | None:
     """A number of pixels; 0 and none are None."""
     return None if text == "none" else int(text) or None
 

@@ -1,4 +1,4 @@
-"""VGG-19 lite: a small network distilled from VGG-19, whose Gram matrices stand in for VGG-19's entry by entry."""
+"""VGG-19 lite: a small network distilled from VGG-19, with Gram matrices of the same entries."""
 
 import hashlib
 from collections.abc import Iterator, Sequence
@@ -15,6 +15,7 @@ from dsd.frozen import Backbone, Precision, fill_randomly
 CHANNELS = {"relu1_2": 64, "relu2_1": 128, "relu2_2": 128, "relu3_1": 256, "relu4_1": 512}  # VGG-19's
 FINE, HALF, QUARTER, EIGHTH = 16, 48, 96, 160  # the trunk's own, at each resolution
 WEIGHTS = Path(__file__).with_name("vgg19-lite.safetensors")
+SHA256 = "83e9b142caaa520aa92592d4b907573944d6d9939b2a685f8477b4b0648366dd"
 
 
 class VGG19Lite(Backbone):
@@ -23,8 +24,8 @@ class VGG19Lite(Backbone):
     A narrow trunk of dense 3×3 convolutions with VGG's pooling, in which each layer sees about what VGG's sees, and a
     1×1 convolution for each layer that spreads the trunk's channels to VGG-19's, in VGG-19's order. ReLU1_2, at full
     resolution, has two convolutions of its own, so that deeper layers alone cost nothing there.
-    ``figures/sample/lite.csv`` tells how closely it agrees with the VGG-19 it was distilled from; numbers to cite
-    are VGG-19's.
+    ``figures/sample/lite-report.csv`` tells how closely it agrees with the VGG-19 it was distilled from: well as far as
+    ReLU3_1, less at ReLU4_1. Numbers to cite are VGG-19's.
 
     Args:
         layers: names out of ``relu1_2``, ``relu2_1``, ``relu2_2``, ``relu3_1``, ``relu4_1``.
@@ -64,15 +65,9 @@ class VGG19Lite(Backbone):
                 "relu4_1": _convolutions(QUARTER, EIGHTH, EIGHTH, EIGHTH),
             }
         )
-        self.heads = nn.ModuleDict(
-            {
-                "relu2_1": nn.Conv2d(HALF, 128, 1),
-                "relu2_2": nn.Conv2d(HALF, 128, 1),
-                "relu3_1": nn.Conv2d(QUARTER, 256, 1),
-                "relu4_1": nn.Conv2d(EIGHTH, 512, 1),
-                "relu1_2": nn.Conv2d(FINE, 64, 3, padding=1),
-            }
-        )
+        trunk = {"relu2_1": HALF, "relu2_2": HALF, "relu3_1": QUARTER, "relu4_1": EIGHTH}
+        self.heads = nn.ModuleDict({layer: nn.Conv2d(width, CHANNELS[layer], 1) for layer, width in trunk.items()})
+        self.heads["relu1_2"] = nn.Conv2d(FINE, CHANNELS["relu1_2"], 3, padding=1)
         self.weights_name, self.weights_sha256 = _load(self, weights)
         self.freeze()
 
@@ -104,15 +99,21 @@ def _load(network: VGG19Lite, weights: str | Path) -> tuple[str, str]:
     if weights == "random":
         fill_randomly(network)
         return "random", "random"
+    if not isinstance(weights, str | Path):
+        raise ValueError(f"weights of VGG-19 lite must be 'auto', 'random' or a file, got {type(weights).__name__}")
     path = WEIGHTS if weights == "auto" else Path(weights)
     if not path.is_file():
         raise FileNotFoundError(f"no weight file at {path}")
     content = path.read_bytes()
+    digest = hashlib.sha256(content).hexdigest()
+    if weights == "auto" and digest != SHA256:
+        raise ValueError(f"{path} is damaged: its SHA-256 is {digest}, it should be {SHA256}")
     try:
-        state = safetensors.torch.load(content)
-        network.load_state_dict(state)
+        network.load_state_dict(safetensors.torch.load(content))
     except (SafetensorError, RuntimeError) as error:
         raise ValueError(
-            f"{path} holds no weights of VGG-19 lite, or is damaged (VGG-19's own: backbone='vgg19')"
+            f"{path} holds no weights of VGG-19 lite, or is damaged (VGG-19's own: backbone='vgg19'): {error}"
         ) from error
-    return path.name, hashlib.sha256(content).hexdigest()
+    if not all(parameter.isfinite().all() for parameter in network.parameters()):
+        raise ValueError(f"{path} has NaN or infinite values")
+    return path.name, digest

@@ -356,7 +356,7 @@ class DSDLoss(StyleLoss):
 
 
 class DSDPyramidLoss(StyleLoss):
-    """DSD between consecutive scales of a pyramid, as in Fig. 4: for scales 1, 2, 4 that is DSD_2 of x and of x↓2.
+    """DSD between consecutive scales of a pyramid, as in Fig. 4: for scales 1, 2, 4 nearly DSD_2 of x and of x↓2.
 
     Σ ‖(G(x↓a) − G(x↓b)) − (G(y↓a) − G(y↓b))‖₁ over layers and consecutive scales a, b. Its counterpart, the style
     pyramid, is ``StyleLoss(backbone, (1, 2, 4))``.
@@ -378,6 +378,11 @@ class DSDPyramidLoss(StyleLoss):
     """
 
     ALPHAS = (1, 2, 4)
+
+    def __init__(self, backbone: Backbone, alphas: Sequence[float] | None = None, **options: Any) -> None:
+        super().__init__(backbone, alphas, **options)
+        if len(self.alphas) < 2:
+            raise ValueError(f"alphas must be at least two scales, got {self.alphas}")
 
     def describe(self, x: Tensor) -> Description:
         """DSD matrices, {(layer, a, b): (N, C, C)}."""

@@ -43,6 +43,11 @@ def match(
     return images, pd.DataFrame(rows, columns=["image", "step", "quantity", "value"])
 
 
+def outcome(table: pd.DataFrame) -> pd.DataFrame:
+    """What :func:`match` ended with: images × quantities; the content and the reference as they are."""
+    return table.sort_values("step", kind="stable").groupby(["image", "quantity"]).value.last().unstack()
+
+
 def gradient_energy(x: Tensor) -> Tensor:
     """Sharpness: mean square of the differences of luma (BT.601) to the right and to the lower neighbour, (N,).
 

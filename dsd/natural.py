@@ -43,7 +43,7 @@ def load_networks(
         options: of :func:`load_backbone`.
     """
     networks = {backbone: load_backbone(backbone, layers, weights, **options)}  # type: ignore[arg-type]
-    for name in also:
+    for name in [name for name in also if name not in networks]:
         known = name in BACKBONES
         networks[name] = load_backbone(name if known else VGG19.NAME, layers, "auto" if known else name, **options)  # type: ignore[arg-type]
     return networks

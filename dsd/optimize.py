@@ -12,7 +12,7 @@ from dsd.checks import check_images
 
 
 @dataclass
-class Path:
+class Trajectory:
     """What an optimisation went through."""
 
     image: Tensor
@@ -35,7 +35,7 @@ def optimize(
     box: bool = True,
     seed: int = 0,
     description: str = "optimising",
-) -> Path:
+) -> Trajectory:
     """Minimise loss(start + r) over the residual r with Adam.
 
     Args:
@@ -55,7 +55,7 @@ def optimize(
         The result, the loss at each step, and the snapshots.
 
     Raises:
-        ValueError: `start` is no image batch in [0, 1]; negative steps; snapshots that are never reached.
+        ValueError: `start` is no image batch in [0, 1]; negative steps; halve_every below 1; snapshots never reached.
         FloatingPointError: the loss is no longer finite; the message names the step.
 
     Reference:
@@ -71,13 +71,15 @@ def optimize(
         raise ValueError(f"steps must be at least 0, got {steps}")
     if out_of_reach := sorted(step for step in snapshots if not 0 <= step <= steps):
         raise ValueError(f"snapshots must be steps from 0 to {steps}, got {out_of_reach}")
+    if halve_every is not None and halve_every < 1:
+        raise ValueError(f"halve_every must be at least 1, got {halve_every}")
     generator = torch.Generator().manual_seed(seed)
     residual = residual_std * torch.randn(start.shape, generator=generator, dtype=start.dtype)
     x = start.detach() + residual.to(start.device)
     x = (x.clamp_(0, 1) if box else x).requires_grad_()
     adam = torch.optim.Adam([x], lr=learning_rate)
     schedule = torch.optim.lr_scheduler.StepLR(adam, halve_every or max(steps, 1), gamma=0.5)
-    path = Path(x)
+    path = Trajectory(x)
     with tqdm(range(steps + 1), desc=description, unit="step") as progress:
         for step in progress:
             if step in snapshots:

@@ -1,7 +1,8 @@
 """Score a whole collection: ‖DSD_α‖₁ of every image of a folder or of tar shards, as one Parquet table.
 
 Images are scored in fixed units. Each finished unit is a file in ``<out>.parts/``; a scan that is started again does
-only what has none, and Ray spreads units over machines. Either way the table is the same to the last bit.
+only what has none, and Ray spreads units over machines. Either way the table is the same, on processors of one kind
+to the last bit.
 """
 
 import hashlib
@@ -141,6 +142,8 @@ def scan(
         raise ValueError(f"the table must end in .parquet, got {out}")
     if engine not in ("local", "ray"):
         raise ValueError(f"engine must be local or ray, got {engine!r}")
+    if workers < 0:
+        raise ValueError(f"workers must be at least 0, got {workers}")
     if engine == "local" or settings.device == "auto":
         settings = replace(settings, device=find_device(settings.device))
     root, items = find_items(source)
@@ -250,9 +253,10 @@ class Views(Dataset[Seen]):
     def _view(self, image: Tensor) -> Tensor:
         resize, crop = self.settings.resize, self.settings.crop
         if resize is not None:
-            low, high = sorted(image.shape[1:])
+            height, width = image.shape[1:]
+            low, high = sorted((height, width))
             if resize**2 * high / low > (PIL.Image.MAX_IMAGE_PIXELS or float("inf")):
-                raise ValueError(f"it is {high}×{low} pixels, too long to be resized to {resize} on the short side")
+                raise ValueError(f"it is {height}×{width} pixels, too long to be resized to {resize} on the short side")
             image = transforms.resize(image, [resize], antialias=True).clamp(0, 1)
         if crop is not None:
             height, width = image.shape[1:]
@@ -415,7 +419,7 @@ def _on_ray(scorer: Scorer, units: Mapping[str, Sequence[Item]], address: str | 
     try:
         import ray.data
     except ImportError as error:
-        raise ModuleNotFoundError("the engine ray needs Ray: pip install dsd[ray]") from error
+        raise ModuleNotFoundError("the engine ray needs Ray: pip install '.[ray]' in the repository") from error
     ours = not ray.is_initialized()
     if ours:
         ray.init(address=address, include_dashboard=False, log_to_driver=False, logging_level=logging.WARNING)

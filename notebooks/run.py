@@ -43,6 +43,8 @@ def resolve(notebook: Path, preset: str, images: str | None, given: Mapping[str,
     if preset != "quick":
         changes = HERE / "params" / preset / f"{notebook.name.split('_')[0]}.yaml"
         parameters |= yaml.safe_load(changes.read_text(encoding="utf-8"))
+    if images and not any(name.endswith("images") for name in known):
+        raise ValueError(f"{notebook.name} takes no folder of images, got {images!r}; it has: {', '.join(known)}")
     if images:
         parameters |= {name: images for name in known if name.endswith("images")}
     if unknown := sorted((set(parameters) | set(given)) - set(known)):

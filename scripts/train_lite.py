@@ -1,12 +1,14 @@
 """Distil VGG-19 lite from VGG-19: on features, Gram matrices and DSD matrices of varied photographs.
 
-    python scripts/train_lite.py [--steps 4000] [--out build/lite]
+    python scripts/train_lite.py [--steps 5200] [--out build/lite]
 
 Needs the real VGG-19's weights and, under the data root, imagenet-sample, imagenette160 and bsds500. Stopped at any
-time, even by `kill -9`, it goes on from its last checkpoint when started again. The end is `vgg19-lite.safetensors`.
+time, even by `kill -9`, it goes on from its last checkpoint when started again. The end is `vgg19-lite.safetensors`:
+copy it to `dsd/`, and its SHA-256 to `dsd/lite.py` and to its card.
 """
 
 import argparse
+import io
 import json
 import os
 from collections.abc import Iterable
@@ -20,7 +22,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
 
-from dsd.backbone import VGG19
+from dsd.backbone import VGG19, find_device
 from dsd.data import find_images, held_out, load_image
 from dsd.data.distortions import blur, down_up, jpeg
 from dsd.descriptor import downscale
@@ -192,8 +194,9 @@ def train(out: Path, *, steps: int, seed: int, device: str) -> None:
             state = {"student": student.state_dict(), "optimiser": optimiser.state_dict()}
             state |= {"schedule": schedule.state_dict(), "deviations": deviations}
             state |= {"step": step, "history": history, "settings": settings}
-            torch.save(state, out / "checkpoint.pt.new")
-            (out / "checkpoint.pt.new").replace(checkpoint)
+            buffer = io.BytesIO()
+            torch.save(state, buffer)
+            write(checkpoint, buffer.getvalue())
     for layer, unit in deviations.items():  # from units of deviations to the teacher's: a ReLU lets factors through
         for parameter in student.heads[layer].parameters():
             parameter.data *= unit.view(-1, *[1] * (parameter.ndim - 1))
@@ -207,11 +210,11 @@ def main() -> None:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=Path("build/lite"))
-    parser.add_argument("--steps", type=int, default=4000)
+    parser.add_argument("--steps", type=int, default=5200)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--device", default="auto", help="cuda, cpu (cuda where there is one)")
     options = parser.parse_args()
-    train(options.out, steps=options.steps, seed=options.seed, device=options.device)
+    train(options.out, steps=options.steps, seed=options.seed, device=find_device(options.device))
 
 
 if __name__ == "__main__":

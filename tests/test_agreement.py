@@ -21,7 +21,7 @@ def photographs():
 
 
 def test_fingerprints_written_out(networks, photographs):
-    found = agreement.fingerprints(photographs, *networks, (2,), batch_size=4)
+    found = agreement.fingerprints(photographs, *networks, (2,), batch_size=6)
     assert list(found.layer.unique()) == list(LAYERS)
     found = found[found.layer == "relu2_2"].set_index("what")
     x = torch.stack([photographs[k] for k in range(6)])
@@ -54,6 +54,11 @@ def test_a_network_agrees_with_itself(networks, photographs, tmp_path):
     losses = agreement.as_a_loss(few, lite, lite, steps=2, learning_rate=1e-3)
     assert losses.value.tolist() == [1]
     assert losses.teacher[0] < 1
+
+
+def test_batches_hold_whole_pairs(networks, photographs):
+    with pytest.raises(ValueError, match="batch_size must be even, since pairs are compared, got 3"):
+        agreement.fingerprints(photographs, *networks, (2,), batch_size=3)
 
 
 def test_held_out(tmp_path, monkeypatch):

@@ -1,4 +1,4 @@
-import hashlib
+import json
 
 import pytest
 import safetensors.torch
@@ -7,7 +7,7 @@ import torch.nn.functional as F
 
 from dsd import VGG19, DSDLoss, VGG19Lite, dsd, load_backbone
 from dsd.data import load_image
-from dsd.lite import CHANNELS, WEIGHTS
+from dsd.lite import CHANNELS, SHA256, WEIGHTS
 from tests.conftest import REPOSITORY
 
 
@@ -57,14 +57,28 @@ def test_comes_with_the_package_and_says_so(no_weights):
     assert network.describe() == {
         "backbone": "lite",
         "weights": "vgg19-lite.safetensors",
-        "weights_sha256": hashlib.sha256(WEIGHTS.read_bytes()).hexdigest(),
+        "weights_sha256": SHA256,
         "precision": "float32",
     }
     assert not any(parameter.requires_grad for parameter in network.train().parameters())
 
 
 def test_the_card_is_of_this_file():
-    assert hashlib.sha256(WEIGHTS.read_bytes()).hexdigest() in (REPOSITORY / "dsd" / "vgg19-lite.md").read_text()
+    card = (REPOSITORY / "dsd" / "vgg19-lite.md").read_text()
+    with safetensors.safe_open(WEIGHTS, "pt") as file:
+        about = json.loads(file.metadata()["about"])
+    assert SHA256 in card
+    assert about["teacher_sha256"] in card
+    assert f"{about['steps']:,} steps" in card
+    assert "Creative\nCommons Attribution 4.0" in card
+
+
+def test_the_script_makes_this_file_by_default():
+    with safetensors.safe_open(WEIGHTS, "pt") as file:
+        about = json.loads(file.metadata()["about"])
+    script = (REPOSITORY / "scripts" / "train_lite.py").read_text()
+    assert f'"--steps", type=int, default={about["steps"]})' in script
+    assert f'"--seed", type=int, default={about["seed"]})' in script
 
 
 def test_bfloat16_is_close():
@@ -119,6 +133,21 @@ def test_refuses_another_networks_weights(tmp_path):
         load_backbone("lite", ("relu2_1",), str(path))
     with pytest.raises(FileNotFoundError, match="no weight file at nowhere"):
         VGG19Lite(weights="nowhere")
+
+
+def test_refuses_what_is_not_finite_or_not_a_file(tmp_path):
+    state = safetensors.torch.load_file(WEIGHTS)
+    safetensors.torch.save_file({**state, "stem.bias": torch.full((48,), float("nan"))}, tmp_path / "nan.safetensors")
+    with pytest.raises(ValueError, match=r"nan\.safetensors has NaN or infinite values"):
+        VGG19Lite(weights=tmp_path / "nan.safetensors")
+    with pytest.raises(ValueError, match="weights of VGG-19 lite must be 'auto', 'random' or a file, got dict"):
+        VGG19Lite(weights=state)
+
+
+def test_a_damaged_package_is_found_out(tmp_path, monkeypatch):
+    monkeypatch.setattr("dsd.lite.SHA256", "0" * 64)
+    with pytest.raises(ValueError, match="is damaged: its SHA-256 is"):
+        VGG19Lite()
 
 
 def test_refuses_layers_that_it_has_not():

@@ -234,6 +234,7 @@ def test_devices_agree(name, device):
         (lambda b: PDLLoss(b, p=3)(torch.rand(1, 3, 16, 16), torch.rand(1, 3, 16, 16)), "p must be 1 or 2, got 3"),
         (lambda b: DSDLoss(b)(torch.rand(3, 16, 16), torch.rand(1, 3, 16, 16)), r"\(N, 3, H, W\)"),
         (lambda b: DSDLoss(b)(torch.rand(1, 3, 2, 2), torch.rand(1, 3, 2, 2)), "smallest image that works is 3×3"),
+        (lambda b: DSDPyramidLoss(b, (2,)), r"alphas must be at least two scales, got \(2,\)"),
         (lambda b: DSDLoss(b, reduction="max"), "reduction must be one of mean, sum, none; got 'max'"),
         (
             lambda b: DSDLoss(b)(torch.rand(1, 3, 16, 16), StyleLoss(b).describe(torch.rand(1, 3, 16, 16))),

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from dsd import DSDPyramidLoss, StyleLoss
-from dsd.matching import gradient_energy, match
+from dsd.matching import gradient_energy, match, outcome
 
 
 def test_each_result_is_judged_by_every_loss(backbone):
@@ -17,6 +17,10 @@ def test_each_result_is_judged_by_every_loss(backbone):
             assert values[image, 0 if image == "content" else 3, name] == pytest.approx(loss(x, reference).item(), 1e-5)
         assert values[name, 0, name] == values["content", 0, name]
         assert values[name, 3, name] < values[name, 0, name]
+    final = outcome(table)
+    for name, loss in losses.items():
+        for image, x in images.items():
+            assert final[name][image] == pytest.approx(loss(x, reference).item(), 1e-5)
     assert values["reference", 0, "gradient energy"] == pytest.approx(gradient_energy(reference).item())
 
 

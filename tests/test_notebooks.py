@@ -6,9 +6,11 @@ import subprocess
 import sys
 
 import nbformat
+import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from PIL import Image
 
 from dsd import figures, paper
 from tests.conftest import REPOSITORY
@@ -104,6 +106,7 @@ def test_a_failed_notebook_leaves_nothing_that_looks_done(tmp_path):
     [
         (["fig99"], "unknown figure 'fig99'; valid ones: fig2"),
         (["fig2", "--preset", "huge"], "unknown preset 'huge'; valid ones: quick, sample, paper"),
+        (["fig4", "--images", "mine"], "fig4_matching.ipynb takes no folder of images, got 'mine'; it has: preset, "),
         (["fig2", "-p", "aplha=2"], "unknown parameter aplha for fig2_dissimilarity.ipynb; valid ones: preset, "),
         (["fig2", "-p", "seed=abc"], "parameter seed must be of the kind of 0, got 'abc'"),
         (["fig2", "-p", "seed"], "--parameter takes NAME=VALUE, got seed"),
@@ -119,3 +122,54 @@ def test_refuses(arguments, message, tmp_path):
 def test_a_folders_name_is_taken_as_it_is(tmp_path):
     done = run("fig2", "--images", "2021 #1", "-p", "weights=a: b", "--out", tmp_path)
     assert "no weight file at a: b" in done.stderr
+
+
+def changed(name, preset):
+    """A notebook's parameters at a preset."""
+    file = REPOSITORY / "notebooks" / "params" / preset / f"{name}.yaml"
+    return parameters_of(NOTEBOOKS[name]) | yaml.safe_load(file.read_text())
+
+
+@pytest.mark.parametrize("preset", ["sample", "paper"])
+def test_fig4_is_optimised_as_the_authors_did(preset):
+    names = ("layers", "steps", "learning_rate", "halve_every", "residual_std")
+    parameters = changed("fig4", preset)
+    assert {name: parameters[name] for name in names} == {name: paper.FIG4[name] for name in names}
+    assert [paper.FIG4["content"] in parameters["content"], paper.FIG4["reference"] in parameters["reference"]] == [
+        True
+    ] * 2
+
+
+def test_fig3_and_fig7_have_the_papers_setting():
+    parameters = changed("fig3", "paper")
+    assert {name: parameters[name] for name in ("layers", "alpha", "resize", "crop")} == {
+        name: paper.FIG3[name] for name in ("layers", "alpha", "resize", "crop")
+    }
+    parameters = changed("fig7", "paper")
+    assert parameters["limits"] == paper.FIG7["range"]
+    assert {name: parameters[name] for name in ("layers", "alpha", "bins")} == {
+        name: paper.FIG7[name] for name in ("layers", "alpha", "bins")
+    }
+
+
+def test_fig3_shows_the_papers_classes_and_several_networks(tmp_path):
+    images = tmp_path / "images"
+    for number, wnid in enumerate([*paper.CLASS_STATISTICS, *(f"n0000000{k}" for k in range(12))]):
+        (images / wnid).mkdir(parents=True)
+        for k in range(2):
+            pixels = np.random.default_rng(2 * number + k).integers(0, 256, (40, 40, 3), np.uint8)
+            Image.fromarray(pixels).save(images / wnid / f"{k}.png")
+    small = [
+        "layers=[relu1_2]",
+        "resize=40",
+        "crop=32",
+        "count=28",
+        "class_count=28",
+        "crops=1",
+        "shown=2",
+        "also=[lite]",
+    ]
+    options = [option for text in [*small, "backbone=vgg19", "weights=random"] for option in ("-p", text)]
+    done = run("fig3", "--images", images, *options, "--out", tmp_path / "out")
+    assert done.returncode == 0, done.stderr
+    assert {"vgg19", "lite"} <= set(pd.read_csv(tmp_path / "out" / "fig3.csv"))

@@ -82,6 +82,7 @@ def test_images_of_a_batch_do_not_meet(backbone):
     [
         ({"steps": -1}, ValueError, "steps must be at least 0, got -1"),
         ({"snapshots": (2, 9, -1)}, ValueError, r"snapshots must be steps from 0 to 3, got \[-1, 9\]"),
+        ({"halve_every": 0}, ValueError, "halve_every must be at least 1, got 0"),
         ({"start": torch.rand(3, 8, 8)}, ValueError, r"start must have shape \(N, 3, H, W\)"),
         ({"start": 2 * torch.ones(1, 3, 8, 8)}, ValueError, r"start must have values in \[0, 1\]"),
         ({"loss": lambda x: x.sum() / 0}, FloatingPointError, "a title: the loss is inf at step 0"),

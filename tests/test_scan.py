@@ -348,7 +348,7 @@ def test_damaged_tars(good, tmp_path):
         (["--batch-size", "0"], "batch_size must be at least 1, got 0"),
         (["--layers", "relu9_9"], "unknown layer 'relu9_9'"),
         (["--alphas", "0.5"], "alpha must be a finite number of at least 1"),
-        (["--alphas", "two"], "could not convert string to float: 'two'"),
+        (["--alphas", "two"], "--alphas must be numbers separated by commas, got two"),
         (["--resize", "40", "--crop", "2"], "too small for these layers at 1/4"),
         (["--backbone", "vgg11"], "unknown backbone 'vgg11'"),
         (["--weights", "nowhere.pth"], "no weight file at nowhere.pth"),
@@ -375,7 +375,7 @@ def test_says_what_to_install(good, tmp_path, capsys, monkeypatch, missing, extr
         monkeypatch.delitem(sys.modules, "dsd.scan")
     command = ["scan", str(good), "--out", str(tmp_path / "scores.parquet"), *OPTIONS, "--engine", "ray"]
     assert main(command) == 2
-    assert f"pip install dsd[{extra}]" in capsys.readouterr().err
+    assert f"pip install '.[{extra}]'" in capsys.readouterr().err
 
 
 RAY = """

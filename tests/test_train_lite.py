@@ -66,7 +66,7 @@ def test_losses_are_zero_for_a_perfect_student():
 def test_resumes_after_kill_9_as_if_nothing_had_happened(root, tmp_path, monkeypatch):
     slowly = (
         "import time, torch, train_lite; train_lite.EVERY, train_lite.SHAPES = 1, ((4, 32),);"
-        "save = torch.save; torch.save = lambda *a: (save(*a), time.sleep(1));"
+        "save, step = torch.save, [60, 60, 0]; torch.save = lambda *a: (time.sleep(step.pop()), save(*a));"
         f"from pathlib import Path; train_lite.train(Path({str(tmp_path / 'killed')!r}), steps=3, seed=0, device='cpu')"
     )
     killed = subprocess.Popen([sys.executable, "-c", slowly], cwd=REPOSITORY / "scripts", stderr=subprocess.DEVNULL)

@@ -192,7 +192,7 @@ class Photographs(Dataset[Tensor]):
         """
         embedded = str(folder) == "embedded"
         paths = embedded_photographs() if embedded else find_images(folder)
-        name = "scikit-image's photographs" if embedded else find_folder(folder).resolve().name
+        name = "scikit-image's photographs" if embedded else _name(find_folder(folder).resolve())
         grouping: Literal["class", "photograph"] = "class" if len({path.parent for path in paths}) > 1 else "photograph"
         generator = random.Random(seed)
         generator.shuffle(paths)
@@ -263,6 +263,11 @@ class Photographs(Dataset[Tensor]):
             "resize": self.resize,
             "crop": self.crop,
         }
+
+
+def _name(folder: Path) -> str:
+    """What figures call a folder; a set's parts are called bsds500/test, not test."""
+    return f"{folder.parent.name}/{folder.name}" if folder.name in ("train", "val", "test") else folder.name
 
 
 def held_out(paths: Sequence[Path]) -> list[Path]:
