@@ -94,7 +94,7 @@ def test_fig2_has_the_papers_setting():
 def test_a_failed_notebook_leaves_nothing_that_looks_done(tmp_path):
     (tmp_path / "fig2.png").write_text("an earlier one")
     (tmp_path / ".fig2-killed").mkdir()
-    done = run("fig2", "-p", "weights=random", "-p", "layers=[relu1_1]", "--images", "nowhere", "--out", tmp_path)
+    done = run("fig2", "-p", "weights=random", "-p", "layers=[relu1_2]", "--images", "nowhere", "--out", tmp_path)
     assert done.returncode == 1
     assert "fig2_dissimilarity.ipynb failed: FileNotFoundError: no folder nowhere" in done.stderr
     assert {path.name for path in tmp_path.iterdir()} == {"fig2.png", "fig2.failed.ipynb"}

@@ -353,7 +353,7 @@ def test_damaged_tars(good, tmp_path):
         (["--backbone", "vgg11"], "unknown backbone 'vgg11'"),
         (["--weights", "nowhere.pth"], "no weight file at nowhere.pth"),
         (["--device", "tpu"], "device must be auto, cpu, cuda or mps"),
-        (["--workers", "-1"], "num_workers"),
+        (["--workers", "-1"], "workers must be at least 0, got -1"),
     ],
 )
 def test_refuses(good, tmp_path, capsys, options, message):

@@ -176,9 +176,9 @@ def test_crop_must_fit(picture):
 
 
 def test_description_depends_on_the_files_not_on_their_order(tmp_path):
-    folder = imagenet_layout(tmp_path / "val")
+    folder = imagenet_layout(tmp_path / "imagenet" / "val")
     one, other = (Photographs.from_folder(folder, seed=seed).describe() for seed in (0, 1))
     assert one == other
-    assert one["dataset"] == "val"
+    assert one["dataset"] == "imagenet/val"
     assert one["count"] == 12
     assert one["files_sha256"] != Photographs.from_folder(folder, count=5).describe()["files_sha256"]
