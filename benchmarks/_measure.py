@@ -1,5 +1,7 @@
 """How benchmarks measure: interleaved rounds, medians, peak memory of a fresh process."""
 
+import contextlib
+import io
 import os
 import platform
 import statistics
@@ -11,6 +13,8 @@ from pathlib import Path
 
 import pandas as pd
 import torch
+
+from dsd.cli import main as command_line
 
 
 def interleaved(candidates: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, float]:
@@ -50,6 +54,18 @@ def print_peak(candidate: Callable[[], object]) -> None:
     before = mib("VmRSS")
     candidate()
     print(mib("VmHWM") - before)
+
+
+def print_peak_of_command(command: list[str]) -> None:
+    """:func:`print_peak` of a `dsd` command line, without what it prints itself; one that fails is an error."""
+
+    def run() -> None:
+        if code := command_line(command):
+            raise RuntimeError(f"dsd {' '.join(command)} ended with {code}")
+
+    with contextlib.redirect_stdout(io.StringIO()) as shown:
+        print_peak(run)
+    print(shown.getvalue().split()[-1])
 
 
 def machine() -> str:

@@ -6,8 +6,6 @@ python benchmarks/scan.py [--images 200] [--layers relu3_1] [--backbone vgg19] [
 """
 
 import argparse
-import contextlib
-import io
 import tempfile
 import time
 from collections.abc import Callable
@@ -15,12 +13,11 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import torch
-from _measure import interleaved, peak_mib, print_peak, write
+from _measure import interleaved, peak_mib, print_peak_of_command, write
 from torch.utils.data import DataLoader
 from torchvision.transforms.v2 import functional as transforms
 
 from dsd.backbone import find_device
-from dsd.cli import main as command_line
 from dsd.data import Photographs
 from dsd.descriptor import dsd_norm
 from dsd.scan import Scorer, Settings, Views, find_items, scan
@@ -58,11 +55,6 @@ def parts_and_whole(folder: Path, settings: Settings, workers: int) -> dict[str,
     return {"decoding alone": decode, "network alone": network, "scan": whole}
 
 
-def succeed(command: list[str]) -> None:
-    if code := command_line(command):
-        raise RuntimeError(f"dsd {' '.join(command)} ended with {code}")
-
-
 def main() -> None:
     """Measure, print and write scan.csv."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -79,9 +71,7 @@ def main() -> None:
     if options.peak_of:
         out = Path(options.peak_of).with_suffix(f".{options.engine}.parquet")
         command = ["scan", options.peak_of, f"--out={out}", f"--engine={options.engine}", "--shard-size=100", *asked]
-        with contextlib.redirect_stdout(io.StringIO()) as shown:
-            print_peak(lambda: succeed(command))
-        print(shown.getvalue().split()[-1])
+        print_peak_of_command(command)
         return
     rows: list[dict[str, object]] = []
     with tempfile.TemporaryDirectory() as place:

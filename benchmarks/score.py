@@ -4,17 +4,14 @@ python benchmarks/score.py [--weights auto] [--pairs 200]
 """
 
 import argparse
-import contextlib
-import io
 import tempfile
 import time
 from pathlib import Path
 
 import torch
-from _measure import peak_mib, print_peak, write
+from _measure import peak_mib, print_peak_of_command, write
 from torchvision.transforms.v2 import functional as transforms
 
-from dsd.cli import main as command_line
 from dsd.data import Photographs
 
 
@@ -30,11 +27,6 @@ def write_pairs(folder: Path, count: int) -> None:
         transforms.to_pil_image(noisy).save(folder / "distorted" / f"{index:03}.png")
 
 
-def succeed(command: list[str]) -> None:
-    if code := command_line(command):
-        raise RuntimeError(f"dsd {' '.join(command)} ended with {code}")
-
-
 def main() -> None:
     """Measure, print and write score.csv."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -45,9 +37,7 @@ def main() -> None:
     if options.peak_of:
         folder = options.peak_of
         command = ["score", "--reference", f"{folder}/reference", "--distorted", f"{folder}/distorted"]
-        with contextlib.redirect_stdout(io.StringIO()) as shown:
-            print_peak(lambda: succeed([*command, "--weights", options.weights]))
-        print(shown.getvalue().split()[-1])
+        print_peak_of_command([*command, "--weights", options.weights])
         return
     rows: list[dict[str, object]] = []
     with tempfile.TemporaryDirectory() as place:

@@ -151,18 +151,20 @@ def as_a_loss(
     rows = []
     for index in range(0, len(pairs) - 1, 2):
         content, reference = (pairs[k][None].to(teacher.device) for k in (index, index + 1))
+        targets = [loss.describe(reference) for loss in losses]
+        judge, aim = losses[1], targets[1]
+        with torch.no_grad():
+            before = judge(content, aim)
         left = []
-        for loss in losses:
-            target = loss.describe(reference)
+        for loss, target in zip(losses, targets, strict=True):
             path = optimize(
                 content,
                 lambda x, loss=loss, target=target: loss(x, target),  # type: ignore[misc]
                 steps=steps,
                 learning_rate=learning_rate,
-                description=f"{pairs.views[index].path.stem} with {loss.backbone.describe()['backbone']}",
+                description=f"{pairs.views[index].path.stem} with {loss.backbone.NAME}",
             )
-            judge = losses[1]
             with torch.no_grad():
-                left.append((judge(path.image, reference) / judge(content, reference)).item())
+                left.append((judge(path.image, aim) / before).item())
         rows.append(("as a loss", pairs.views[index].path.stem, alpha, (1 - left[0]) / (1 - left[1]), *left))
     return pd.DataFrame(rows, columns=COLUMNS)

@@ -3,7 +3,6 @@
 import argparse
 import csv
 import json
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,6 +14,7 @@ from tqdm import tqdm
 from dsd.backbone import BACKBONES, find_device
 from dsd.checks import check_images
 from dsd.data import find_images, load_image
+from dsd.files import written
 from dsd.metrics import METRICS, Score
 
 
@@ -147,18 +147,14 @@ def _show(names: list[str], rows: list[dict[str, Any]]) -> None:
 
 def _write(out: Path, names: list[str], rows: list[dict[str, Any]], failed: dict[str, str]) -> None:
     """Write CSV or JSON in one step, so that a crash leaves the old file or the new one."""
-    partial = out.with_name(f".{out.name}.partial")
     out.parent.mkdir(parents=True, exist_ok=True)
-    with partial.open("w", encoding="utf-8", newline="") as file:
+    with written(out, "w", encoding="utf-8", newline="") as file:
         if out.suffix == ".json":
             json.dump({"metrics": names, "scores": rows, "failed": failed}, file, indent=2, ensure_ascii=False)
         else:
             writer = csv.DictWriter(file, ["image", *names])
             writer.writeheader()
             writer.writerows(rows)
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(out)
 
 
 def _scan(options: argparse.Namespace) -> int:

@@ -1,6 +1,5 @@
 """Tables 1 and 2: how well measures agree with human ratings."""
 
-import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TypeVar
@@ -16,6 +15,7 @@ from tqdm import tqdm
 
 from dsd.data import load_image
 from dsd.data.rated import RatedImages
+from dsd.files import written
 
 KEYS = ["reference", "distorted"]
 D = TypeVar("D")
@@ -92,12 +92,8 @@ def _read_cache(path: Path, images: Mapping[str, list[str]]) -> pd.DataFrame:
 
 def _write_cache(path: Path, table: pd.DataFrame) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(path.name + ".tmp")
-    with unfinished.open("w", encoding="utf-8", newline="") as file:
+    with written(path, "w", encoding="utf-8", newline="") as file:
         table.to_csv(file, index=False)
-        file.flush()
-        os.fsync(file.fileno())
-    unfinished.replace(path)
 
 
 def correlations(scores: pd.DataFrame, rated: RatedImages, *, resamples: int = 2000, seed: int = 0) -> pd.DataFrame:

@@ -8,7 +8,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from dsd.data import Photographs, View, data_root, embedded_photographs, load_image
+from dsd.data import Photographs, View, data_root, embedded_photographs, load_image, luma
 from dsd.losses import FeatureLoss
 from dsd.optimize import optimize
 
@@ -59,8 +59,8 @@ def gradient_energy(x: Tensor) -> Tensor:
         >>> gradient_energy(ramp)
         tensor([1.])
     """
-    luma = (x * x.new_tensor([0.299, 0.587, 0.114])[:, None, None]).sum(dim=1)
-    return luma.diff(dim=2).square().mean(dim=(1, 2)) + luma.diff(dim=1).square().mean(dim=(1, 2))
+    y = luma(x)[:, 0]
+    return y.diff(dim=2).square().mean(dim=(1, 2)) + y.diff(dim=1).square().mean(dim=(1, 2))
 
 
 def load_pair(content: str, reference: str, *, resize: int | None, crop: int | None) -> Photographs:

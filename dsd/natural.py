@@ -11,7 +11,7 @@ from torchvision.transforms.v2 import functional as transforms
 from tqdm import tqdm
 
 from dsd.backbone import BACKBONES, VGG19, load_backbone
-from dsd.data import Photographs
+from dsd.data import Photographs, luma
 from dsd.descriptor import dsd_norm
 from dsd.frozen import Backbone
 
@@ -90,13 +90,13 @@ def statistics(x: Tensor) -> dict[str, Tensor]:
         >>> {name: tuple(values.shape) for name, values in statistics(torch.rand(2, 3, 8, 8)).items()}
         {'contrast': (2,), 'high-frequency energy': (2,), 'colourfulness': (2,)}
     """
-    luma = (x * x.new_tensor([0.299, 0.587, 0.114])[:, None, None]).sum(dim=1, keepdim=True)
-    fine = luma - transforms.gaussian_blur(luma, [7, 7], [1.0, 1.0])
+    y = luma(x)
+    fine = y - transforms.gaussian_blur(y, [7, 7], [1.0, 1.0])
     red, green, blue = x.unbind(dim=1)
     opponent = torch.stack([red - green, (red + green) / 2 - blue], dim=1)
     spread, offset = opponent.var(dim=(2, 3), correction=0), opponent.mean(dim=(2, 3)).square()
     found = (
-        luma.std(dim=(1, 2, 3), correction=0),
+        y.std(dim=(1, 2, 3), correction=0),
         fine.square().mean(dim=(1, 2, 3)),
         spread.sum(dim=1).sqrt() + 0.3 * offset.sum(dim=1).sqrt(),
     )

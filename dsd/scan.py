@@ -13,13 +13,11 @@ import re
 import shutil
 import tarfile
 import tempfile
-import uuid
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from itertools import chain
 from pathlib import Path, PurePosixPath
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import PIL.Image
@@ -39,6 +37,7 @@ from dsd.checks import check_images
 from dsd.data import find_folder, load_image
 from dsd.data.images import SUFFIXES
 from dsd.descriptor import dsd_norm
+from dsd.files import written
 from dsd.frozen import Precision
 
 Seen = tuple[Sequence[int | None], Tensor | str]  # an image's height and width, and its view or why there is none
@@ -304,7 +303,7 @@ class Scorer:
         seen = iter(views)
         for shard, items in units.items():
             table = self._table(items, seen)
-            with _written(Path(shard)) as file:
+            with written(Path(shard)) as file:
                 pq.write_table(table, file)
             yield len(items)
 
@@ -354,17 +353,6 @@ def _printable(text: str) -> str:
     return os.fsencode(text).decode("utf-8", "backslashreplace")
 
 
-@contextmanager
-def _written(path: Path) -> Iterator[BinaryIO]:
-    """A file that has its name only when it is complete and on the disk."""
-    partial = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
-    with partial.open("wb") as file:
-        yield file
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(path)
-
-
 def _unfinished(out: Path, parts: Path, made: dict[str, Any]) -> bool:
     """Whether there is work left. What was begun with other settings is refused; a new scan's are kept."""
     kept = parts / "settings.json"
@@ -384,7 +372,7 @@ def _unfinished(out: Path, parts: Path, made: dict[str, Any]) -> bool:
         )
     if not out.exists():
         parts.mkdir(parents=True, exist_ok=True)
-        with _written(kept) as file:
+        with written(kept) as file:
             file.write(json.dumps(made, indent=2).encode())
     return not out.exists()
 
@@ -393,7 +381,7 @@ def _merge(parts: Path, shards: Sequence[Path], out: Path, made: dict[str, Any])
     """Join the units' files, one in memory at a time."""
     schema = pq.read_schema(shards[0]).with_metadata({"dsd": json.dumps(made)})
     whole = parts / "whole.parquet"
-    with _written(whole) as file, pq.ParquetWriter(file, schema) as writer:
+    with written(whole) as file, pq.ParquetWriter(file, schema) as writer:
         for shard in shards:
             writer.write_table(pq.ParquetFile(shard).read())
     whole.replace(out)

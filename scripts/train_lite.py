@@ -8,7 +8,6 @@ copy it to `dsd/`, and its SHA-256 to `dsd/lite.py` and to its card.
 """
 
 import argparse
-import io
 import json
 import os
 from collections.abc import Iterable
@@ -26,6 +25,7 @@ from dsd.backbone import VGG19, find_device
 from dsd.data import find_images, held_out, load_image
 from dsd.data.distortions import blur, down_up, jpeg
 from dsd.descriptor import downscale
+from dsd.files import written
 from dsd.frozen import Backbone
 from dsd.gram import gram, l1_norm
 from dsd.lite import CHANNELS, VGG19Lite
@@ -146,16 +146,6 @@ def channel_deviations(teacher: Backbone, batches: Iterable[Tensor]) -> dict[str
     return {layer: v.sqrt().clamp_min(v.median().sqrt().item() / 10) for layer, v in variances.items()}
 
 
-def write(path: Path, content: bytes) -> None:
-    """Write a file so that it is either the old one or the new one, whenever the machine stops."""
-    new = path.with_name(path.name + ".new")
-    with new.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    new.replace(path)
-
-
 def train(out: Path, *, steps: int, seed: int, device: str) -> None:
     """Train to the end, from the last checkpoint where there is one, and write the weights."""
     out.mkdir(parents=True, exist_ok=True)
@@ -194,16 +184,17 @@ def train(out: Path, *, steps: int, seed: int, device: str) -> None:
             state = {"student": student.state_dict(), "optimiser": optimiser.state_dict()}
             state |= {"schedule": schedule.state_dict(), "deviations": deviations}
             state |= {"step": step, "history": history, "settings": settings}
-            buffer = io.BytesIO()
-            torch.save(state, buffer)
-            write(checkpoint, buffer.getvalue())
+            with written(checkpoint) as file:
+                torch.save(state, file)
     for layer, unit in deviations.items():  # from units of deviations to the teacher's: a ReLU lets factors through
         for parameter in student.heads[layer].parameters():
             parameter.data *= unit.view(-1, *[1] * (parameter.ndim - 1))
     weights = {name: value.half().contiguous() for name, value in student.state_dict().items()}
     about: dict[str, Any] = {**settings, "images": len(paths), "teacher": teacher.weights_name}
-    write(out / "vgg19-lite.safetensors", save(weights, {"about": json.dumps(about)}))
-    write(out / "history.json", json.dumps(history).encode())
+    with written(out / "vgg19-lite.safetensors") as file:
+        file.write(save(weights, {"about": json.dumps(about)}))
+    with written(out / "history.json") as file:
+        file.write(json.dumps(history).encode())
 
 
 def main() -> None:

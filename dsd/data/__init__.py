@@ -9,6 +9,7 @@ from dsd.data.images import (
     find_images,
     held_out,
     load_image,
+    luma,
 )
 
 __all__ = [
@@ -20,4 +21,5 @@ __all__ = [
     "find_images",
     "held_out",
     "load_image",
+    "luma",
 ]

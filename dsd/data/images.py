@@ -117,6 +117,11 @@ def load_image(path: str | Path) -> Tensor:
         raise ValueError(f"cannot use {path}: {error}") from error
 
 
+def luma(x: Tensor) -> Tensor:
+    """Luma Y of BT.601, (N, 1, H, W), of RGB images (N, 3, H, W)."""
+    return (x * x.new_tensor([0.299, 0.587, 0.114])[:, None, None]).sum(dim=1, keepdim=True)
+
+
 @dataclass(frozen=True)
 class View:
     """A square crop of a photograph."""
