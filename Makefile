@@ -56,7 +56,7 @@ $(error unknown PRESET '$(PRESET)'; valid ones: quick, sample, paper)
 endif
 
 .PHONY: figures $(NAMES)
-figures: $(filter-out $(if $(IMAGES),fig4),$(filter fig% tab%,$(NAMES))) ## render every figure and table of the paper
+figures: $(filter-out $(if $(IMAGES),fig4 fig6),$(filter fig% tab%,$(NAMES))) ## render every figure and table of the paper
 $(NAMES): %: $(OUT)/%.ipynb
 
 $(OUT)/%.ipynb: $$(wildcard notebooks/$$*_*.ipynb notebooks/params/$(PRESET)/$$*.yaml) notebooks/run.py \

@@ -15,7 +15,7 @@ TAPS = {"relu2_1": 6, "relu2_2": 8, "relu3_1": 11}  # where torchvision's `featu
 def authors_grams(network: VGG19, layers: Sequence[str]) -> Callable[[Tensor], list[Tensor]]:
     """Images (N, 3, H, W) → one (N, C, C) for each layer, with the weights of `network`."""
     taps = [TAPS[layer] for layer in layers]
-    features = vgg.make_layers(vgg.cfgs["E"])[: max(taps) + 1].requires_grad_(False)
+    features = vgg.make_layers(vgg.cfgs["E"])[: max(taps) + 1].requires_grad_(False).to(network.device)
     for index, convolution in zip(TORCHVISION_INDEX, network.convolutions, strict=False):
         features[index].load_state_dict(convolution.state_dict())
 

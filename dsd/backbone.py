@@ -140,7 +140,19 @@ def _load(convolutions: nn.ModuleList, weights: Weights) -> tuple[str, str]:
     if weights == "random":
         fill_randomly(convolutions)
         return "random", "random"
-    path = _find_weights() if weights == "auto" else Path(weights)
+    path = find_weights() if weights == "auto" else Path(weights)
+    state, digest = read_state(path)
+    _fill(convolutions, state, str(path))
+    return path.name, digest
+
+
+def read_state(path: Path) -> tuple[Mapping[str, Tensor], str]:
+    """A weight file's state dict, and its SHA-256.
+
+    Raises:
+        FileNotFoundError: no such file.
+        ValueError: it is damaged, or holds no state dict.
+    """
     if not path.is_file():
         raise FileNotFoundError(f"no weight file at {path}")
     with path.open("rb") as file:
@@ -153,8 +165,7 @@ def _load(convolutions: nn.ModuleList, weights: Weights) -> tuple[str, str]:
         raise ValueError(f"{path} is not a readable weight file (truncated, or no PyTorch state dict)") from error
     if not isinstance(state, Mapping):
         raise ValueError(f"{path} must hold a state dict, got {type(state).__name__}")
-    _fill(convolutions, state, str(path))
-    return path.name, digest
+    return state, digest
 
 
 def _hash_in_name(name: str) -> str | None:
@@ -184,9 +195,16 @@ def _fill(convolutions: nn.ModuleList, state: Mapping[str, Tensor], source: str)
             parameter.data.copy_(value)
 
 
-def _find_weights() -> Path:
-    """The data root's file, else torchvision's, downloaded with a progress bar and checked by hash when not there."""
-    for name in WEIGHT_FILES:
+def find_weights(names: Sequence[str] = WEIGHT_FILES) -> Path:
+    """The data root's file, else torchvision's, downloaded with a progress bar and checked by hash when not there.
+
+    Args:
+        names: of files under the data root's ``weights/`` that will do, the best first.
+
+    Raises:
+        FileNotFoundError: nowhere to be had; the message lists the ways to get them.
+    """
+    for name in names:
         if (path := data_root() / "weights" / name).is_file():
             return path
     path = Path(torch.hub.get_dir()) / "checkpoints" / TORCHVISION_FILE  # where torchvision itself keeps it
@@ -197,7 +215,7 @@ def _find_weights() -> Path:
         except (OSError, HTTPException, RuntimeError) as error:  # no network; a proxy's page; a cut download
             raise FileNotFoundError(
                 f"no VGG-19 weights found, and torchvision's could not be downloaded ({error}). Any of these helps:\n"
-                f"  1. put {' or '.join(WEIGHT_FILES)} into {data_root() / 'weights'}\n"
+                f"  1. put {' or '.join(names)} into {data_root() / 'weights'}\n"
                 "  2. name the folder that holds weights/: DSD_DATA=folder, or make … DATA=folder\n"
                 "  3. name the file: weights=path, or make … WEIGHTS=path\n"
                 f"  4. on a machine with network, torchvision downloads it to {path.parent}\n"

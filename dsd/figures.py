@@ -1,5 +1,6 @@
 """The one look of all figures, and what each says about how it was made."""
 
+import hashlib
 import json
 import platform
 import subprocess
@@ -75,6 +76,22 @@ def provenance(
     }
 
 
+def checkpoints(name: str, parameters: Mapping[str, Any], backbone: Backbone) -> Path:
+    """A folder for what a long computation goes on from: another one for every setting, and for every commit.
+
+    Args:
+        name: of the figure.
+        parameters: of its notebook.
+        backbone: its network.
+
+    Returns:
+        ``build/checkpoints/<name>-<hash>`` in the repository, or the working folder where there is none.
+    """
+    setting = json.dumps([_commit(), dict(parameters), backbone.describe()], sort_keys=True)
+    root = HERE.parent if (HERE.parent / "notebooks").is_dir() else Path()
+    return root / "build" / "checkpoints" / f"{name}-{hashlib.sha256(setting.encode()).hexdigest()[:12]}"
+
+
 def stamp(figure: Figure, made: Mapping[str, Any]) -> None:
     """Write preset, backbone and data in small letters under a figure; random weights in large ones."""
     datasets = dict.fromkeys(data["summary"] for data in made["datasets"].values())
@@ -98,6 +115,22 @@ def save_table(table: pd.DataFrame, made: Mapping[str, Any], name: str, folder: 
     target.parent.mkdir(parents=True, exist_ok=True)
     table.to_csv(target.with_suffix(".csv"), index=False, float_format="%.6g")
     target.with_suffix(".json").write_text(_json(made) + "\n", encoding="utf-8")
+
+
+def check_data(made: Mapping[str, Any], datasets: Mapping[str, Photographs]) -> None:
+    """Make sure that a figure drawn again shows the images it was made from.
+
+    Args:
+        made: its provenance.
+        datasets: the images, by their role in it.
+
+    Raises:
+        ValueError: they are others.
+    """
+    for role, images in datasets.items():
+        before, now = made["datasets"][role], images.describe()
+        if before != now:
+            raise ValueError(f"{images.name} is not what the figure was made from: it was {before}, it is {now}")
 
 
 def load_table(name: str, folder: str | Path) -> tuple[pd.DataFrame, dict[str, Any]]:

@@ -15,14 +15,14 @@ from dsd.frozen import Backbone, Precision, fill_randomly
 CHANNELS = {"relu1_2": 64, "relu2_1": 128, "relu2_2": 128, "relu3_1": 256, "relu4_1": 512}  # VGG-19's
 FINE, HALF, QUARTER, EIGHTH = 16, 48, 96, 160  # the trunk's own, at each resolution
 WEIGHTS = Path(__file__).with_name("vgg19-lite.safetensors")
-SHA256 = "83e9b142caaa520aa92592d4b907573944d6d9939b2a685f8477b4b0648366dd"
+SHA256 = "93f2df6517d87408317eeff57977dc91d428c4096ea8de2467e51610525d4b57"
 
 
 class VGG19Lite(Backbone):
     """Approximate activations of VGG-19 at five layers, several times faster, with weights of under 2 MB.
 
-    A narrow trunk of dense 3×3 convolutions with VGG's pooling, in which each layer sees about what VGG's sees, and a
-    1×1 convolution for each layer that spreads the trunk's channels to VGG-19's, in VGG-19's order. ReLU1_2, at full
+    A narrow trunk of dense 3×3 convolutions with VGG's pooling, in which each layer sees at least what VGG's sees, and
+    a 1×1 convolution for each layer that spreads the trunk's channels to VGG-19's, in VGG-19's order. ReLU1_2, at full
     resolution, has two convolutions of its own, so that deeper layers alone cost nothing there.
     ``figures/sample/lite-report.csv`` tells how closely it agrees with the VGG-19 it was distilled from: well as far as
     ReLU2_2, nearly at ReLU3_1, less at ReLU4_1. Numbers to cite are VGG-19's.
@@ -61,7 +61,7 @@ class VGG19Lite(Backbone):
             {
                 "relu2_1": _convolutions(HALF, HALF),
                 "relu2_2": _convolutions(HALF, HALF),
-                "relu3_1": _convolutions(HALF, QUARTER, QUARTER),
+                "relu3_1": _convolutions(HALF, QUARTER, QUARTER, QUARTER),
                 "relu4_1": _convolutions(QUARTER, EIGHTH, EIGHTH, EIGHTH),
             }
         )

@@ -8,13 +8,18 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from dsd.data import Photographs, View, data_root, embedded_photographs, load_image, luma
+from dsd.data import luma
 from dsd.losses import FeatureLoss
 from dsd.optimize import optimize
 
 
 def match(
-    content: Tensor, reference: Tensor, losses: Mapping[str, FeatureLoss], **options: Any
+    content: Tensor,
+    reference: Tensor,
+    losses: Mapping[str, FeatureLoss],
+    *,
+    checkpoints: Path | None = None,
+    **options: Any,
 ) -> tuple[dict[str, Tensor], pd.DataFrame]:
     """Optimise the pixels of an image towards another with each loss in turn, and judge each result with all losses.
 
@@ -22,6 +27,7 @@ def match(
         content: where to start, float (1, 3, H, W) in [0, 1].
         reference: whose description is the target, float (1, 3, H', W') in [0, 1].
         losses: by name.
+        checkpoints: folder of the optimisations' checkpoints, for this run alone; as for :func:`optimize`.
         options: of :func:`dsd.optimize.optimize`.
 
     Returns:
@@ -31,7 +37,14 @@ def match(
     targets = {name: loss.describe(reference) for name, loss in losses.items()}
     images, rows = {"content": content}, []
     for name, loss in losses.items():
-        path = optimize(content, lambda x, name=name, loss=loss: loss(x, targets[name]), description=name, **options)  # type: ignore[misc]
+        checkpoint = checkpoints / f"{name}.pt" if checkpoints else None
+        path = optimize(
+            content,
+            lambda x, name=name, loss=loss: loss(x, targets[name]),  # type: ignore[misc]
+            description=name,
+            checkpoint=checkpoint,
+            **options,
+        )
         images[name] = path.image
         rows += [(name, step, name, value) for step, value in enumerate(path.losses[:-1])]
     for image, x in images.items():
@@ -61,28 +74,3 @@ def gradient_energy(x: Tensor) -> Tensor:
     """
     y = luma(x)[:, 0]
     return y.diff(dim=2).square().mean(dim=(1, 2)) + y.diff(dim=1).square().mean(dim=(1, 2))
-
-
-def load_pair(content: str, reference: str, *, resize: int | None, crop: int | None) -> Photographs:
-    """Content and reference as views 0 and 1.
-
-    Args:
-        content: a file, a path under the data root, or the name of one of scikit-image's photographs.
-        reference: likewise.
-        resize: as for :class:`Photographs`.
-        crop: side of the central square; None: the largest that both have.
-
-    Raises:
-        FileNotFoundError: there is no such file.
-    """
-    embedded = {path.name: path for path in embedded_photographs()}
-    views = []
-    for name in (content, reference):
-        places = [Path(name), data_root() / name, embedded.get(name, Path(name))]
-        path = next((path for path in places if path.is_file()), None)
-        if path is None:
-            raise FileNotFoundError(f"no image {name}: looked at {places[0]}, {places[1]} and {', '.join(embedded)}")
-        views.append(View(path, path.name))
-    if crop is None:
-        crop = resize or min(min(load_image(view.path).shape[1:]) for view in views)
-    return Photographs(views, " and ".join(view.path.name for view in views), resize=resize, crop=crop)

@@ -1,14 +1,21 @@
 """Gradient descent on the pixels of an image, for any loss (Figs. 4 and 6)."""
 
+import hashlib
 import math
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, get_args
 
 import torch
 from torch import Tensor
 from tqdm import tqdm
 
 from dsd.checks import check_images
+from dsd.files import written
+
+EVERY = 100  # steps from checkpoint to checkpoint
+Optimizer = Literal["Adam", "SGD"]
 
 
 @dataclass
@@ -29,33 +36,39 @@ def optimize(
     *,
     steps: int,
     learning_rate: float,
+    optimizer: Optimizer = "Adam",
     halve_every: int | None = None,
     residual_std: float = 0,
     snapshots: Collection[int] = (),
     box: bool = True,
     seed: int = 0,
     description: str = "optimising",
+    checkpoint: str | Path | None = None,
 ) -> Trajectory:
-    """Minimise loss(start + r) over the residual r with Adam.
+    """Minimise loss(start + r) over the residual r, which begins small.
 
     Args:
         start: images, float (N, 3, H, W) in [0, 1].
         loss: images (N, 3, H, W) → scalar or (N,), which is summed. A target that does not change is described once by
             the caller: ``lambda x: dsd_loss(x, description)``.
-        steps: of Adam.
-        learning_rate: of Adam, in units of pixel values.
+        steps: of the optimizer.
+        learning_rate: of Adam, in units of pixel values; of SGD, by which the gradient is multiplied.
+        optimizer: ``"Adam"``, which moves all pixels at about the same speed, or ``"SGD"``, plain gradient descent.
         halve_every: steps after which the learning rate is halved, again and again; None keeps it.
         residual_std: standard deviation of r at the beginning.
         snapshots: steps after which the image is kept; 0 is the beginning.
         box: keep images in [0, 1] after every step; else they may leave it.
         seed: of r.
         description: of the progress bar.
+        checkpoint: a file to go on from when it is there, written every 100 steps and at the end. It does not know the
+            loss: use another file for another one. Remove it when the result is safe.
 
     Returns:
         The result, the loss at each step, and the snapshots.
 
     Raises:
-        ValueError: `start` is no image batch in [0, 1]; negative steps; halve_every below 1; snapshots never reached.
+        ValueError: `start` is no image batch in [0, 1]; negative steps; unknown optimizer; halve_every below 1;
+            snapshots never reached; the checkpoint is of another run.
         FloatingPointError: the loss is no longer finite; the message names the step.
 
     Reference:
@@ -69,6 +82,8 @@ def optimize(
     check_images(start, "start")
     if steps < 0:
         raise ValueError(f"steps must be at least 0, got {steps}")
+    if optimizer not in get_args(Optimizer):
+        raise ValueError(f"optimizer must be one of {', '.join(get_args(Optimizer))}; got {optimizer!r}")
     if out_of_reach := sorted(step for step in snapshots if not 0 <= step <= steps):
         raise ValueError(f"snapshots must be steps from 0 to {steps}, got {out_of_reach}")
     if halve_every is not None and halve_every < 1:
@@ -77,11 +92,24 @@ def optimize(
     residual = residual_std * torch.randn(start.shape, generator=generator, dtype=start.dtype)
     x = start.detach() + residual.to(start.device)
     x = (x.clamp_(0, 1) if box else x).requires_grad_()
-    adam = torch.optim.Adam([x], lr=learning_rate)
-    schedule = torch.optim.lr_scheduler.StepLR(adam, halve_every or max(steps, 1), gamma=0.5)
-    path = Trajectory(x)
-    with tqdm(range(steps + 1), desc=description, unit="step") as progress:
+    descent = {"Adam": torch.optim.Adam, "SGD": torch.optim.SGD}[optimizer]([x], lr=learning_rate)
+    schedule = torch.optim.lr_scheduler.StepLR(descent, halve_every or max(steps, 1), gamma=0.5)
+    path, first = Trajectory(x), 0
+    checkpoint = Path(checkpoint) if checkpoint is not None else None
+    pixels = hashlib.sha256(start.detach().double().cpu().numpy().tobytes()).hexdigest()
+    settings = {"start": pixels, "steps": steps, "learning_rate": learning_rate, "optimizer": optimizer}
+    settings |= {"halve_every": halve_every, "residual_std": residual_std, "box": box, "seed": seed}
+    settings["snapshots"] = sorted(snapshots)
+    if checkpoint is not None and checkpoint.is_file():
+        first = _resume(checkpoint, settings, path, x, descent, schedule)
+    with tqdm(range(first, steps + 1), desc=description, unit="step", initial=first, total=steps + 1) as progress:
         for step in progress:
+            if checkpoint is not None and (step % EVERY == 0 or step == steps) and step > first:
+                state = {"settings": settings, "step": step, "losses": path.losses, "snapshots": path.snapshots}
+                state |= {"x": x.detach(), "descent": descent.state_dict(), "schedule": schedule.state_dict()}
+                checkpoint.parent.mkdir(parents=True, exist_ok=True)
+                with written(checkpoint) as file:
+                    torch.save(state, file)
             if step in snapshots:
                 path.snapshots[step] = x.detach().clone()
             with torch.set_grad_enabled(step < steps):
@@ -91,12 +119,31 @@ def optimize(
                 raise FloatingPointError(f"{description}: the loss is {path.losses[-1]} at step {step}")
             if step == steps:
                 break
-            adam.zero_grad()
+            descent.zero_grad()
             value.backward()
-            adam.step()
+            descent.step()
             schedule.step()
             if box:
                 x.data.clamp_(0, 1)
             progress.set_postfix(loss=f"{path.losses[-1]:.4g}", refresh=False)
     path.image = x.detach()
     return path
+
+
+def _resume(
+    checkpoint: Path,
+    settings: dict[str, Any],
+    path: Trajectory,
+    x: Tensor,
+    descent: torch.optim.Optimizer,
+    schedule: torch.optim.lr_scheduler.LRScheduler,
+) -> int:
+    """Bring everything to where a checkpoint left it; returns the step that is next."""
+    state = torch.load(checkpoint, map_location=x.device, weights_only=True)
+    if state["settings"] != settings:
+        raise ValueError(f"{checkpoint} is of another run, {state['settings']}; this one is {settings}")
+    x.data.copy_(state["x"])
+    descent.load_state_dict(state["descent"])
+    schedule.load_state_dict(state["schedule"])
+    path.losses, path.snapshots = state["losses"], state["snapshots"]
+    return state["step"]

@@ -1,6 +1,6 @@
 """Distil VGG-19 lite from VGG-19: on features, Gram matrices and DSD matrices of varied photographs.
 
-    python scripts/train_lite.py [--steps 5200] [--out build/lite]
+    python scripts/train_lite.py [--steps 4000] [--out build/lite]
 
 Needs the real VGG-19's weights and, under the data root, imagenet-sample, imagenette160 and bsds500. Stopped at any
 time, even by `kill -9`, it goes on from its last checkpoint when started again. The end is `vgg19-lite.safetensors`:
@@ -9,15 +9,18 @@ copy it to `dsd/`, and its SHA-256 to `dsd/lite.py` and to its card.
 
 import argparse
 import json
+import math
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from safetensors.torch import save
-from torch import Tensor
+from torch import Tensor, nn
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LambdaLR, LRScheduler
 from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
 
@@ -32,7 +35,14 @@ from dsd.lite import CHANNELS, VGG19Lite
 
 ALPHAS = (1, 2, 4)
 SHAPES = ((8, 128), (4, 192), (8, 128), (2, 256))  # images in a batch and their side: one after the other
-LEARNING_RATE = 2e-3
+MUON_RATE, ADAM_RATE = 0.02, 2e-3  # the highest: of weights, as matrices, and of biases
+SHARES = {
+    "relu1_2": 8,
+    "relu2_1": 4,
+    "relu2_2": 4,
+    "relu3_1": 2,
+    "relu4_1": 1,
+}  # every k-th image's features are compared
 EVERY = 50  # steps from checkpoint to checkpoint
 
 
@@ -104,9 +114,9 @@ def distillation_losses(
 ) -> dict[str, Tensor]:
     """Relative errors, averaged over layers, of what the student must reproduce of the teacher.
 
-    `features` (squared, over the channel's variance; at full resolution of every fourth image only, as the costliest),
-    `gram` and `dsd` matrices, and `pair`, the difference of DSD matrices between a photograph and its distorted copy
-    (Eq. 4). The student learns each channel in units of its standard deviation.
+    `features` (squared, over the channel's variance; of every k-th image, see `SHARES`), `gram` and `dsd` matrices,
+    and `pair`, the difference of DSD matrices between a photograph and its distorted copy (Eq. 4). The student learns
+    each channel in units of its standard deviation.
     """
     losses: dict[str, list[Tensor]] = {"features": [], "gram": [], "dsd": [], "pair": []}
     grams: dict[tuple[str, float], tuple[Tensor, Tensor]] = {}
@@ -118,10 +128,10 @@ def distillation_losses(
         with mixed:
             predictions = dict(student.activations(student.normalise(small)))
         for layer, features in predictions.items():
-            unit = deviations[layer][:, None, None]
-            some = slice(None, None, 4 if layer == "relu1_2" else 1)
-            losses["features"].append((features[some] - targets[layer][some] / unit).square().mean())
-            grams[layer, alpha] = gram(features * unit), gram(targets[layer])
+            unit, some = deviations[layer], slice(None, None, SHARES[layer])
+            wanted = targets[layer][some] * (1 / unit).to(features.dtype)[:, None, None]
+            losses["features"].append((features[some] - wanted).float().square().mean())
+            grams[layer, alpha] = gram(features) * unit.outer(unit), gram(targets[layer])
             losses["gram"].append(_relative_error(*grams[layer, alpha]))
     for layer in CHANNELS:
         for alpha in ALPHAS[1:]:
@@ -146,14 +156,46 @@ def channel_deviations(teacher: Backbone, batches: Iterable[Tensor]) -> dict[str
     return {layer: v.sqrt().clamp_min(v.median().sqrt().item() / 10) for layer, v in variances.items()}
 
 
+def _muon(weights: Sequence[nn.Parameter], rate: float) -> torch.optim.Muon:
+    """Muon for convolutions: each one's weights are a matrix, a row for every output channel, in the same memory.
+
+    After 300 steps the error of held-out DSD matrices at ReLU2_1, 2_2, 3_1 was 0.33, 0.53, 0.61; with AdamW 0.47, 0.73,
+    0.74.
+    """
+    muon = torch.optim.Muon([nn.Parameter(_matrix(weight.detach())) for weight in weights], rate, weight_decay=0)
+
+    def take_gradients(*_: Any) -> None:
+        for weight, matrix in zip(weights, muon.param_groups[0]["params"], strict=True):
+            matrix.grad = None if weight.grad is None else _matrix(weight.grad)
+
+    muon.register_step_pre_hook(take_gradients)
+    return muon
+
+
+def _matrix(weight: Tensor) -> Tensor:
+    return weight.permute(0, 2, 3, 1).flatten(1)
+
+
+def _optimisation(student: VGG19Lite, steps: int) -> list[Optimizer | LRScheduler]:
+    """Muon for weights, AdamW for biases, and the schedule of both: up for a tenth of the steps, down a cosine."""
+    weights = [parameter for parameter in student.parameters() if parameter.ndim == 4]
+    biases = [parameter for parameter in student.parameters() if parameter.ndim == 1]
+    optimisers = [_muon(weights, MUON_RATE), torch.optim.AdamW(biases, ADAM_RATE)]
+
+    def shape(step: int) -> float:
+        progress = (step + 1) / steps
+        return min(10 * progress, (1 + math.cos(math.pi * (progress - 0.1) / 0.9)) / 2)
+
+    return [*optimisers, *(LambdaLR(optimiser, shape) for optimiser in optimisers)]
+
+
 def train(out: Path, *, steps: int, seed: int, device: str) -> None:
     """Train to the end, from the last checkpoint where there is one, and write the weights."""
     out.mkdir(parents=True, exist_ok=True)
     checkpoint = out / "checkpoint.pt"
     teacher = VGG19(tuple(CHANNELS), precision="bfloat16").to(device)
     student = VGG19Lite(weights="random").requires_grad_(True).to(device)
-    optimiser = torch.optim.AdamW(student.parameters())
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, LEARNING_RATE, total_steps=steps, pct_start=0.1)
+    optimisation = _optimisation(student, steps)
     settings = {"steps": steps, "seed": seed, "teacher_sha256": teacher.weights_sha256}
     start, history = 0, []
     if checkpoint.is_file():
@@ -161,8 +203,8 @@ def train(out: Path, *, steps: int, seed: int, device: str) -> None:
         if state["settings"] != settings:
             raise SystemExit(f"{checkpoint} is of another run, {state['settings']}; this one is {settings}: use --out")
         student.load_state_dict(state["student"])
-        optimiser.load_state_dict(state["optimiser"])
-        schedule.load_state_dict(state["schedule"])
+        for part, found in zip(optimisation, state["optimisation"], strict=True):
+            part.load_state_dict(found)
         start, history, deviations = state["step"], state["history"], state["deviations"]
     paths = training_images()
     batches = Batches(paths, start, steps, seed)
@@ -172,18 +214,17 @@ def train(out: Path, *, steps: int, seed: int, device: str) -> None:
     progress = tqdm(DataLoader(batches, batch_size=None, num_workers=workers), initial=start, total=steps, unit="step")
     for step, x in enumerate(progress, start + 1):
         losses = distillation_losses(student, teacher, x.to(device), deviations)
-        optimiser.zero_grad()
+        student.zero_grad()
         torch.stack(list(losses.values())).sum().backward()
         torch.nn.utils.clip_grad_norm_(student.parameters(), 1)
-        optimiser.step()
-        schedule.step()
+        for part in optimisation:
+            part.step()
         history.append({name: value.item() for name, value in losses.items()})
         if step % EVERY == 0 or step == steps:
             recent = {name: sum(h[name] for h in history[-EVERY:]) / len(history[-EVERY:]) for name in losses}
             progress.set_postfix_str(", ".join(f"{name} {value:.3f}" for name, value in recent.items()))
-            state = {"student": student.state_dict(), "optimiser": optimiser.state_dict()}
-            state |= {"schedule": schedule.state_dict(), "deviations": deviations}
-            state |= {"step": step, "history": history, "settings": settings}
+            state = {"student": student.state_dict(), "deviations": deviations, "step": step, "history": history}
+            state |= {"settings": settings, "optimisation": [part.state_dict() for part in optimisation]}
             with written(checkpoint) as file:
                 torch.save(state, file)
     for layer, unit in deviations.items():  # from units of deviations to the teacher's: a ReLU lets factors through
@@ -201,7 +242,7 @@ def main() -> None:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=Path("build/lite"))
-    parser.add_argument("--steps", type=int, default=5200)
+    parser.add_argument("--steps", type=int, default=4000)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--device", default="auto", help="cuda, cpu (cuda where there is one)")
     options = parser.parse_args()

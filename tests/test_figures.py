@@ -72,3 +72,17 @@ def test_parameters_are_the_plain_values():
 
 def test_colours_are_the_papers():
     assert list(figures.COLORS) == ["Random", "Same class", "Self"]
+
+
+def test_checkpoints_are_apart_for_every_setting(backbone, monkeypatch):
+    folders = [figures.checkpoints("fig0", {"seed": seed}, backbone) for seed in (0, 1, 0)]
+    assert folders[0] == folders[2] != folders[1]
+    monkeypatch.setattr(figures, "_commit", lambda: "another")
+    assert figures.checkpoints("fig0", {"seed": 0}, backbone) != folders[0]
+
+
+def test_a_figure_is_not_drawn_again_with_other_images(made):
+    same = Photographs.from_folder("embedded")
+    figures.check_data(made, {"images": same})
+    with pytest.raises(ValueError, match=r"photographs is not what the figure was made from: it was .*10.*, it is .*9"):
+        figures.check_data(made, {"images": Photographs.from_folder("embedded", count=9)})

@@ -63,3 +63,9 @@ def test_unknown_figures_are_an_error():
 @pytest.mark.parametrize("address", ["://", "--index-url", "--extra-index-url", "--find-links"])
 def test_the_lock_names_no_address(address):
     assert address not in (REPOSITORY / "requirements.lock").read_text()
+
+
+def test_figures_of_my_images_leaves_out_those_that_take_no_folder():
+    done = make("-n", "figures", "IMAGES=mine")
+    made = {line.split("run.py ")[1].split()[0] for line in done.stdout.splitlines() if "notebooks/run.py" in line}
+    assert made == {"fig1", "fig2", "fig3", "fig5", "fig7", "tab1"}

@@ -18,10 +18,12 @@ from tests.conftest import REPOSITORY
 RUN = REPOSITORY / "notebooks" / "run.py"
 NOTEBOOKS = {path.name.split("_")[0]: path for path in (REPOSITORY / "notebooks").glob("*_*.ipynb")}
 SMALL = {
+    "fig1": ["resize=48", "crop=32", "count=20", "crops=2", "alphas=[2]", "alpha=4", "shown=3", "seed=7"],
     "fig2": ["layers=[relu1_2, relu2_1]", "patch_sizes=[3]", "resize=48", "crop=32", "count=20", "crops=2", "seed=7"],
     "fig3": ["layers=[relu1_2]", "resize=48", "crop=32", "count=10", "class_count=8", "crops=2", "shown=3", "seed=7"],
     "fig4": ["layers=[relu1_2]", "steps=2", "resize=48", "crop=32", "seed=7"],
     "fig5": ["channels=8", "resize=48", "crop=32", "seed=7"],
+    "fig6": ["layers=[relu1_2]", "steps=[1, 2]", "residual_std=0.01", "resize=48", "crop=32", "seed=7"],
     "fig7": ["layers=[relu1_2, relu2_1]", "resize=48", "crop=32", "count=6", "crops=2", "seed=7"],
     "lite-report": [
         "layers=[relu1_2, relu2_1, relu2_2, relu3_1]",
@@ -34,7 +36,7 @@ SMALL = {
     "tab1": ["layers=[relu1_2, relu2_1]", "resize=64", "crop=48", "count=2", "seed=7"],
 }
 FIG4 = {f"fig4_{image}.png" for image in ("content", "reference", "DSD", "Style pyramid")}
-ALSO = {"fig4": FIG4, "tab1": {"tab1.md", "tab1.tex"}}
+ALSO = {"fig4": FIG4, "fig6": {f"fig6_step {step}.png" for step in (0, 1, 2)}, "tab1": {"tab1.md", "tab1.tex"}}
 
 
 def run(*arguments):
@@ -138,6 +140,21 @@ def test_fig4_is_optimised_as_the_authors_did(preset):
     assert [paper.FIG4["content"] in parameters["content"], paper.FIG4["reference"] in parameters["reference"]] == [
         True
     ] * 2
+
+
+def test_fig6_is_shown_at_the_papers_steps():
+    for preset in ("sample", "paper"):
+        parameters = changed("fig6", preset)
+        assert {name: parameters[name] for name in paper.FIG6} == paper.FIG6
+        assert [0, *parameters["steps"]] == list(paper.FIG6_VALUES)
+
+
+def test_fig6_shows_the_ground_truth_and_the_papers_values(tmp_path):
+    given = [*SMALL["fig6"], "preset=sample", "original=coffee.png", "weights=random"]
+    done = run("fig6", *(option for text in given for option in ("-p", text)), "--out", tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert set(pd.read_csv(tmp_path / "fig6.csv").image) == {"optimised", "original"}
+    assert (tmp_path / "fig6_original.png").is_file()
 
 
 def test_fig3_and_fig7_have_the_papers_setting():

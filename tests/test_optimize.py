@@ -25,6 +25,12 @@ def test_adam_written_out():
     torch.testing.assert_close(torch.tensor(path.losses[-1]), squares(z).sum())
 
 
+def test_gradient_descent_written_out():
+    x = start()
+    path = optimize(x, squares, steps=2, learning_rate=0.1, optimizer="SGD", box=False)
+    torch.testing.assert_close(path.image, 0.25 + (x - 0.25) * 0.8**2)
+
+
 def test_keeps_losses_and_snapshots():
     x = start()
     path = optimize(x, squares, steps=10, learning_rate=0.01, snapshots=(0, 4, 10))
@@ -77,10 +83,37 @@ def test_images_of_a_batch_do_not_meet(backbone):
         torch.testing.assert_close(together[k : k + 1], one, rtol=1e-4, atol=1e-4)
 
 
+def test_goes_on_where_it_was_killed(tmp_path):
+    x, checkpoint = start(), tmp_path / "checkpoint.pt"
+    options = {"steps": 250, "learning_rate": 0.01, "halve_every": 90, "residual_std": 0.1, "snapshots": (0, 150, 230)}
+    undisturbed = optimize(x, squares, **options)
+    calls = 0
+
+    def killed(z):
+        nonlocal calls
+        calls += 1
+        if calls > 220:
+            raise KeyboardInterrupt
+        return squares(z)
+
+    with pytest.raises(KeyboardInterrupt):
+        optimize(x, killed, checkpoint=checkpoint, **options)
+    with pytest.raises(ValueError, match=r"checkpoint\.pt is of another run, .*'seed': 0.*; this one is .*'seed': 1"):
+        optimize(x, squares, seed=1, checkpoint=checkpoint, **options)
+    calls = 220 - 51  # what is left from step 200 to 250; more would fail
+    resumed = optimize(x, killed, checkpoint=checkpoint, **options)
+    assert torch.equal(resumed.image, undisturbed.image)
+    assert resumed.losses == undisturbed.losses
+    assert all(torch.equal(resumed.snapshots[step], image) for step, image in undisturbed.snapshots.items())
+    calls = 219  # the result itself was kept
+    assert torch.equal(optimize(x, killed, checkpoint=checkpoint, **options).image, undisturbed.image)
+
+
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
         ({"steps": -1}, ValueError, "steps must be at least 0, got -1"),
+        ({"optimizer": "Newton"}, ValueError, "optimizer must be one of Adam, SGD; got 'Newton'"),
         ({"snapshots": (2, 9, -1)}, ValueError, r"snapshots must be steps from 0 to 3, got \[-1, 9\]"),
         ({"halve_every": 0}, ValueError, "halve_every must be at least 1, got 0"),
         ({"start": torch.rand(3, 8, 8)}, ValueError, r"start must have shape \(N, 3, H, W\)"),

@@ -63,6 +63,17 @@ def test_losses_are_zero_for_a_perfect_student():
     assert all(value == 0 for value in train_lite.distillation_losses(student, student, x, ones).values())
 
 
+def test_muon_moves_the_weights_themselves():
+    student = VGG19Lite(weights="random").requires_grad_(True)
+    before = {name: value.clone() for name, value in student.named_parameters()}
+    optimisation = train_lite._optimisation(student, 10)
+    student(torch.rand(1, 3, 32, 32))["relu4_1"].sum().backward()
+    for part in optimisation:
+        part.step()
+    for name, value in student.named_parameters():
+        assert torch.equal(value, before[name]) == (value.grad is None), name
+
+
 def test_resumes_after_kill_9_as_if_nothing_had_happened(root, tmp_path, monkeypatch):
     slowly = (
         "import time, torch, train_lite; train_lite.EVERY, train_lite.SHAPES = 1, ((4, 32),);"

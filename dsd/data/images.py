@@ -211,6 +211,41 @@ class Photographs(Dataset[Tensor]):
                 views.append(View(path, path.parent.name if grouping == "class" else path.name, position))
         return cls(views[:count], name, grouping=grouping, resize=resize, crop=crop)
 
+    @classmethod
+    def from_names(
+        cls,
+        names: Sequence[str],
+        *,
+        resize: int | None = None,
+        crop: int | None = None,
+        position: tuple[float, float] = (0.5, 0.5),
+    ) -> "Photographs":
+        """A square of each image that is named.
+
+        Args:
+            names: files, paths under the data root, or names of scikit-image's photographs.
+            resize: as for the class.
+            crop: side of the squares; None: the largest that all have.
+            position: of the squares, as for :class:`View`.
+
+        Raises:
+            FileNotFoundError: there is no such image.
+            ValueError: an image is no image, or (when it is loaded) smaller than `crop`.
+        """
+        embedded = {path.name: path for path in embedded_photographs()}
+        views = []
+        for name in names:
+            places = [Path(name), data_root() / name, embedded.get(name, Path(name))]
+            path = next((path for path in places if path.is_file()), None)
+            if path is None:
+                raise FileNotFoundError(
+                    f"no image {name}: looked at {places[0]}, {places[1]} and {', '.join(embedded)}"
+                )
+            views.append(View(path, path.name, position))
+        if crop is None:
+            crop = resize or min(min(load_image(view.path).shape[1:]) for view in views)
+        return cls(views, " and ".join(view.path.name for view in views), resize=resize, crop=crop)
+
     def __len__(self) -> int:
         """Count the views."""
         return len(self.views)

@@ -182,3 +182,20 @@ def test_description_depends_on_the_files_not_on_their_order(tmp_path):
     assert one["dataset"] == "imagenet/val"
     assert one["count"] == 12
     assert one["files_sha256"] != Photographs.from_folder(folder, count=5).describe()["files_sha256"]
+
+
+def test_images_by_name(tmp_path, monkeypatch):
+    monkeypatch.setenv("DSD_DATA", str(tmp_path))
+    (tmp_path / "mine").mkdir()
+    Image.fromarray(np.full((50, 60, 3), 255, np.uint8)).save(tmp_path / "mine" / "white.png")
+    pair = Photographs.from_names(["mine/white.png", "coffee.png"])
+    assert [tuple(pair[k].shape) for k in range(2)] == [(3, 50, 50)] * 2
+    assert pair[0].min() == 1
+    assert pair.name == "white.png and coffee.png"
+    assert Photographs.from_names(["coffee.png"], resize=40)[0].shape == (3, 40, 40)
+    corner = Photographs.from_names(["coffee.png"], crop=8, position=(1, 0))[0]
+    assert torch.equal(corner, load_image(embedded_photographs()[4])[:, -8:, :8])
+    with pytest.raises(
+        FileNotFoundError, match=r"no image nowhere\.png: looked at nowhere\.png, .* and astronaut\.png"
+    ):
+        Photographs.from_names(["nowhere.png"])
