@@ -48,7 +48,7 @@ def test_is_what_its_weights_say():
     for name in ("relu3_1.0", "relu3_1.1", "relu3_1.2"):
         z = F.conv2d(z, w[f"blocks.{name}.weight"], w[f"blocks.{name}.bias"], padding=1).relu()
     z = F.conv2d(z, w["heads.relu3_1.weight"], w["heads.relu3_1.bias"]).relu()
-    torch.testing.assert_close(VGG19Lite(("relu3_1",))(x)["relu3_1"], z, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(VGG19Lite(("relu3_1",))(x)["relu3_1"], z, rtol=1e-3, atol=1e-4)
 
 
 def test_comes_with_the_package_and_says_so(no_weights):
