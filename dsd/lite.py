@@ -25,7 +25,7 @@ class VGG19Lite(Backbone):
     a 1×1 convolution for each layer that spreads the trunk's channels to VGG-19's, in VGG-19's order. ReLU1_2, at full
     resolution, has two convolutions of its own, so that deeper layers alone cost nothing there.
     ``figures/sample/lite-report.csv`` tells how closely it agrees with the VGG-19 it was distilled from: well as far as
-    ReLU2_2, nearly at ReLU3_1, less at ReLU4_1. Numbers to cite are VGG-19's.
+    ReLU2_2, in ranks at ReLU3_1, less at ReLU4_1. Numbers to cite are VGG-19's.
 
     Args:
         layers: names out of ``relu1_2``, ``relu2_1``, ``relu2_2``, ``relu3_1``, ``relu4_1``.

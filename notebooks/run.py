@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import nbformat
 import papermill
 import yaml
 from papermill.exceptions import PapermillExecutionError
@@ -89,8 +90,18 @@ def run(name: str, preset: str, images: str | None, given: Mapping[str, str], ou
                 path.replace(out / path.name.replace(name, f"{name}.failed", 1))
             message = f"{notebook.name} failed: {error.ename}: {error.evalue}\nIt is kept as {out / name}.failed.ipynb"
             raise SystemExit(message) from None
+        drop_progress(made / executed)
         for path in sorted(made.iterdir(), key=lambda path: path.name == executed):
             print(path.replace(out / path.name))
+
+
+def drop_progress(executed: Path) -> None:
+    """Take out of a notebook what went to stderr: thousands of updates of progress bars."""
+    notebook = nbformat.read(executed, 4)
+    for cell in notebook.cells:
+        if "outputs" in cell:
+            cell.outputs = [output for output in cell.outputs if output.get("name") != "stderr"]
+    nbformat.write(notebook, executed)
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -60,6 +60,7 @@ def test_runs(name, tmp_path):
     assert done.returncode == 0, done.stderr
     made = {path.name for path in tmp_path.iterdir()}
     assert made == {f"{name}.{suffix}" for suffix in ("csv", "ipynb", "json", "pdf", "png")} | ALSO.get(name, set())
+    assert '"stderr"' not in (tmp_path / f"{name}.ipynb").read_text()  # thousands of updates of progress bars
     provenance = json.loads((tmp_path / f"{name}.json").read_text())
     assert provenance["weights"] == "random"
     assert provenance["parameters"]["seed"] == 7
