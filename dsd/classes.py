@@ -1,11 +1,10 @@
 """Fig. 1: what a classifier calls the same photograph at another scale."""
 
-import random
 import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
@@ -113,15 +112,6 @@ def photograph_classifier(photographs: Photographs, backbone: Backbone, *, batch
     groups = torch.tensor([labels.index(view.group) for view in photographs.views], device=features.device)
     known = F.normalize(torch.stack([features[groups == k].mean(dim=0) for k in range(len(labels))]))
     return Classifier(backbone, lambda features: _direction(features) @ known.T / TEMPERATURE, labels)
-
-
-def other_views(photographs: Photographs, seed: int) -> Photographs:
-    """Of each view's photograph a view at another, random position."""
-    generator = random.Random(seed)
-    views = [replace(view, position=(generator.random(), generator.random())) for view in photographs.views]
-    return Photographs(
-        views, photographs.name, grouping=photographs.grouping, resize=photographs.resize, crop=photographs.crop
-    )
 
 
 def _direction(features: Tensor) -> Tensor:

@@ -5,7 +5,7 @@ import json
 import platform
 import subprocess
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,10 @@ import numpy as np
 import pandas as pd
 import torch
 import torchvision
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+from torch import Tensor
 
 import dsd
 from dsd.data import Photographs
@@ -90,6 +93,28 @@ def checkpoints(name: str, parameters: Mapping[str, Any], backbone: Backbone) ->
     setting = json.dumps([_commit(), dict(parameters), backbone.describe()], sort_keys=True)
     root = HERE.parent if (HERE.parent / "notebooks").is_dir() else Path()
     return root / "build" / "checkpoints" / f"{name}-{hashlib.sha256(setting.encode()).hexdigest()[:12]}"
+
+
+def draw_close_up(whole: Axes, close: Axes, image: Tensor, zoom: Sequence[float]) -> None:
+    """Draw an image, with a frame around a square part of it, and that part alone.
+
+    Args:
+        whole: where the image goes.
+        close: where the part goes.
+        image: float (3, H, W) in [0, 1].
+        zoom: the part's centre (x, y) and its side, as shares of the image.
+    """
+    pixels = image.permute(1, 2, 0).numpy()
+    height, width = pixels.shape[:2]
+    side = round(zoom[2] * min(height, width))
+    left, top = (round(where * size - side / 2) for where, size in zip(zoom, (width, height), strict=False))
+    whole.imshow(pixels)
+    whole.add_patch(Rectangle((left, top), side, side, fill=False, edgecolor="white", linewidth=0.8))
+    close.imshow(pixels[max(top, 0) : top + side, max(left, 0) : left + side], interpolation="nearest")
+    for axis in (whole, close):
+        axis.set(xticks=[], yticks=[])
+        axis.grid(False)
+        axis.spines[:].set_visible(False)
 
 
 def stamp(figure: Figure, made: Mapping[str, Any]) -> None:

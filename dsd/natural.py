@@ -61,12 +61,19 @@ def norms(
     rows: dict[str, list[float]] = {name: [] for name in (*networks, *STATISTICS)}
     for x in tqdm(DataLoader(photographs, batch_size, num_workers=workers), desc=photographs.name, unit="batch"):
         for name, network in networks.items():
-            of_layers = dsd_norm(x.to(network.device), network, (alpha,)).values()
-            rows[name] += torch.stack([*of_layers]).sum(dim=0).tolist()
+            rows[name] += summed_norm(x.to(network.device), network, alpha).tolist()
         for name, values in statistics(x).items():
             rows[name] += values.tolist()
     views = [(view.path.name, view.group) for view in photographs.views]
     return pd.concat([pd.DataFrame(views, columns=["file", "group"]), pd.DataFrame(rows)], axis=1)
+
+
+def summed_norm(x: Tensor, network: Backbone, alpha: float) -> Tensor:
+    """‖DSD_α(x)‖₁, summed over the network's layers: (N,).
+
+    Args, Raises: as for :func:`dsd.dsd_norm`.
+    """
+    return torch.stack([*dsd_norm(x, network, (alpha,)).values()]).sum(dim=0)
 
 
 def statistics(x: Tensor) -> dict[str, Tensor]:

@@ -111,7 +111,7 @@ def test_real_weights_know_imagenet():
 
 
 def test_other_views_are_of_the_same_photographs(photographs):
-    other = classes.other_views(photographs, 1)
+    other = photographs.other_views(1)
     assert [(view.path, view.group) for view in other.views] == [(view.path, view.group) for view in photographs.views]
     assert not torch.equal(other[0], photographs[0])
 

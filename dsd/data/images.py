@@ -5,7 +5,7 @@ import os
 import random
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
@@ -289,6 +289,14 @@ class Photographs(Dataset[Tensor]):
                 f"{self.name} has {len(views) // 2} pairs {of}, at least 2 are needed: give more images, or, for pairs "
                 "of the same one, class folders of several images or crops of at least 2"
             )
+        return self._of(views)
+
+    def other_views(self, seed: int) -> "Photographs":
+        """Of each view's photograph a view at another, random position."""
+        generator = random.Random(seed)
+        return self._of([replace(view, position=(generator.random(), generator.random())) for view in self.views])
+
+    def _of(self, views: Sequence[View]) -> "Photographs":
         return Photographs(views, self.name, grouping=self.grouping, resize=self.resize, crop=self.crop)
 
     def describe(self) -> dict[str, str | int | None]:
