@@ -157,11 +157,7 @@ def channel_deviations(teacher: Backbone, batches: Iterable[Tensor]) -> dict[str
 
 
 def _muon(weights: Sequence[nn.Parameter], rate: float) -> torch.optim.Muon:
-    """Muon for convolutions: each one's weights are a matrix, a row for every output channel, in the same memory.
-
-    After 300 steps the error of held-out DSD matrices at ReLU2_1, 2_2, 3_1 was 0.33, 0.53, 0.61; with AdamW 0.47, 0.73,
-    0.74.
-    """
+    """Muon for convolutions: each one's weights are a matrix, a row for every output channel, in the same memory."""
     muon = torch.optim.Muon([nn.Parameter(_matrix(weight.detach())) for weight in weights], rate, weight_decay=0)
 
     def take_gradients(*_: Any) -> None:
