@@ -11,6 +11,7 @@ DATA ?= $(or $(DSD_DATA),data)#  data root: where data sets and weights live
 IMAGES ?=#          any folder of images instead of the preset's; results go to figures/<preset>-images/
 DEVICE ?=#          cuda, cpu (cuda where there is one)
 SEED ?=#            of everything random (0)
+START ?=#           weights that `make lite` goes on from
 PYTHON3 ?= python3# what .venv is made from, 3.11 or newer
 
 PRESET := $(strip $(PRESET))
@@ -48,7 +49,7 @@ lock: $(READY) ## update requirements.lock from pyproject.toml
 # --- figures and tables: notebooks/fig2_dissimilarity.ipynb → figures/<preset>/fig2.{png,pdf,csv,json,ipynb} ---------
 OUT := figures/$(PRESET)$(if $(strip $(IMAGES)),-images)
 NAMES := $(foreach notebook,$(sort $(wildcard notebooks/*_*.ipynb)),$(firstword $(subst _, ,$(notdir $(notebook)))))
-export PRESET BACKBONE WEIGHTS IMAGES DEVICE SEED # so that the shell quotes them, whatever they hold
+export PRESET BACKBONE WEIGHTS IMAGES DEVICE SEED START # so that the shell quotes them, whatever they hold
 PARAMETERS = $(if $(BACKBONE),-p backbone="$$BACKBONE") $(if $(WEIGHTS),-p weights="$$WEIGHTS") \
 	$(if $(IMAGES),--images "$$IMAGES") $(if $(DEVICE),-p device="$$DEVICE") $(if $(SEED),-p seed="$$SEED")
 ifeq ($(filter $(PRESET),quick sample paper),)
@@ -76,10 +77,10 @@ FORCE:
 gallery: $(READY) ## write figures/README.md out of what was rendered
 	$(PYTHON) notebooks/gallery.py
 
-# --- VGG-19 lite, trained anew: about an hour on two CPU cores; goes on where it was stopped -------------------------
+# --- VGG-19 lite, trained: an hour on two CPU cores; goes on where it was stopped ----------------------------------
 .PHONY: lite
-lite: $(READY) ## distil VGG-19 lite again from the data root: build/lite/vgg19-lite.safetensors
-	$(PYTHON) scripts/train_lite.py $(if $(DEVICE),--device "$$DEVICE") $(if $(SEED),--seed "$$SEED")
+lite: $(READY) ## train VGG-19 lite, from START where given: build/lite/vgg19-lite.safetensors
+	$(PYTHON) scripts/train_lite.py $(if $(DEVICE),--device "$$DEVICE") $(if $(SEED),--seed "$$SEED") $(if $(START),--start "$$START")
 
 # --- checks -----------------------------------------------------------------------------------------------------------
 .PHONY: test lint format bench

@@ -26,7 +26,7 @@ def gradient(network: Backbone, x: Tensor) -> Callable[[], object]:
     def call() -> None:
         z = x.clone().requires_grad_()
         (features,) = network(z).values()
-        features.float().square().mean().backward()
+        torch.autograd.grad(features, z, torch.ones_like(features))
 
     return call
 

@@ -2,7 +2,7 @@
 
 The command is run at N and at 10 N images: what does not grow with them is its start, and memory should not grow.
 
-python benchmarks/scan.py [--images 200] [--layers relu3_1] [--backbone vgg19] [--weights auto] [--workers 2]
+python benchmarks/scan.py [--images 1000] [--layers relu3_1] [--backbone lite] [--weights auto] [--workers 2]
 """
 
 import argparse
@@ -58,9 +58,9 @@ def parts_and_whole(folder: Path, settings: Settings, workers: int) -> dict[str,
 def main() -> None:
     """Measure, print and write scan.csv."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--images", type=int, default=200)
+    parser.add_argument("--images", type=int, default=1000)
     parser.add_argument("--layers", default="relu3_1")
-    parser.add_argument("--backbone", default="vgg19")
+    parser.add_argument("--backbone", default="lite")
     parser.add_argument("--weights", default="auto")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=3)

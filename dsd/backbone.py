@@ -57,7 +57,7 @@ class VGG19(Backbone):
 
     def __init__(self, layers: Sequence[str], weights: Weights = "auto", *, precision: Precision = "float32") -> None:
         super().__init__(layers, precision)
-        depth = 1 + max(_convolution(layer) for layer in layers)
+        depth = 1 + max(convolution_index(layer) for layer in layers)
         self.convolutions = nn.ModuleList(
             nn.Conv2d(inputs, outputs, kernel_size=3, padding=1)
             for inputs, outputs in zip([3, *CHANNELS], CHANNELS[:depth], strict=False)
@@ -126,7 +126,7 @@ def find_device(device: str) -> str:
     return device
 
 
-def _convolution(layer: str) -> int:
+def convolution_index(layer: str) -> int:
     """Index, among the 16 convolutions, of the one that a layer needs last."""
     block, k = map(int, layer[-3:].split("_"))
     return CONVOLUTIONS.index((block, k))

@@ -1,22 +1,25 @@
 """Distil VGG-19 lite from VGG-19: on features, Gram matrices and DSD matrices of varied photographs.
 
-    python scripts/train_lite.py [--steps 4000] [--out build/lite]
+    python scripts/train_lite.py [--start earlier.safetensors] [--steps 8000] [--out build/lite]
 
-Needs the real VGG-19's weights and, under the data root, imagenet-sample, imagenette160 and bsds500. Stopped at any
-time, even by `kill -9`, it goes on from its last checkpoint when started again. The end is `vgg19-lite.safetensors`:
-copy it to `dsd/`, and its SHA-256 to `dsd/lite.py` and to its card.
+Needs the real VGG-19's weights and, under the data root, imagenet-sample, imagenette160 and bsds500. Weights begin as
+in `--start` where their names and kernels fit (narrower ones are widened); else VGG-19's convolutions after ReLU2_2 are
+factored, and the rest is random. Stopped at any time, even by `kill -9`, it goes on from its last checkpoint when
+started again. The end is `vgg19-lite.safetensors`: copy it to `dsd/`, and its SHA-256 to `dsd/lite.py` and to its card.
 """
 
 import argparse
+import hashlib
 import json
 import math
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 import torch.nn.functional as F
+from lite_start import initialise, read_start, scale_features
 from safetensors.torch import save
 from torch import Tensor, nn
 from torch.optim import Optimizer
@@ -35,14 +38,9 @@ from dsd.lite import CHANNELS, VGG19Lite
 
 ALPHAS = (1, 2, 4)
 SHAPES = ((8, 128), (4, 192), (8, 128), (2, 256))  # images in a batch and their side: one after the other
-MUON_RATE, ADAM_RATE = 0.02, 2e-3  # the highest: of weights, as matrices, and of biases
-SHARES = {
-    "relu1_2": 8,
-    "relu2_1": 4,
-    "relu2_2": 4,
-    "relu3_1": 2,
-    "relu4_1": 1,
-}  # every k-th image's features are compared
+MUON_RATE, ADAM_RATE = 0.003, 3e-4  # the highest: of weights, as matrices, and of biases
+SHARES = {"relu1_2": 4, "relu2_1": 4, "relu2_2": 4, "relu3_1": 2, "relu4_1": 1}  # features of 1 image in k are compared
+SELDOM = 2 * len(SHAPES)  # ReLU1_2, which costs most and is learnt soonest, takes part in every 8th step, of 2 images
 EVERY = 50  # steps from checkpoint to checkpoint
 
 
@@ -110,13 +108,13 @@ def _distorted(x: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def distillation_losses(
-    student: VGG19Lite, teacher: Backbone, x: Tensor, deviations: dict[str, Tensor]
+    student: VGG19Lite, teacher: Backbone, x: Tensor, deviations: Mapping[str, Tensor], step: int = 0
 ) -> dict[str, Tensor]:
-    """Relative errors, averaged over layers, of what the student must reproduce of the teacher.
+    """Relative errors, averaged over the student's layers, of what it must reproduce of the teacher.
 
-    `features` (squared, over the channel's variance; of every k-th image, see `SHARES`), `gram` and `dsd` matrices,
-    and `pair`, the difference of DSD matrices between a photograph and its distorted copy (Eq. 4). The student learns
-    each channel in units of its standard deviation.
+    `features` (squared, over the channel's variance; of the images that :func:`compared` names),
+    `gram` and `dsd` matrices, and `pair`, the difference of DSD matrices between a photograph and its distorted copy
+    (Eq. 4). The student learns each channel in units of its standard deviation, `deviations`.
     """
     losses: dict[str, list[Tensor]] = {"features": [], "gram": [], "dsd": [], "pair": []}
     grams: dict[tuple[str, float], tuple[Tensor, Tensor]] = {}
@@ -128,12 +126,13 @@ def distillation_losses(
         with mixed:
             predictions = dict(student.activations(student.normalise(small)))
         for layer, features in predictions.items():
-            unit, some = deviations[layer], slice(None, None, SHARES[layer])
+            unit = deviations[layer]
+            some = compared(layer, len(x), step)
             wanted = targets[layer][some] * (1 / unit).to(features.dtype)[:, None, None]
             losses["features"].append((features[some] - wanted).float().square().mean())
             grams[layer, alpha] = gram(features) * unit.outer(unit), gram(targets[layer])
             losses["gram"].append(_relative_error(*grams[layer, alpha]))
-    for layer in CHANNELS:
+    for layer in student.layers:
         for alpha in ALPHAS[1:]:
             mine, theirs = (a - b for a, b in zip(grams[layer, 1], grams[layer, alpha], strict=True))
             losses["dsd"].append(_relative_error(mine, theirs))
@@ -142,18 +141,15 @@ def distillation_losses(
     return {name: torch.stack(values).mean() for name, values in losses.items()}
 
 
+def compared(layer: str, count: int, step: int) -> list[int]:
+    """Which of a batch's `count` images have their features compared: every one, in the course of the steps."""
+    return [(step // SELDOM + k) % count for k in range(max(1, count // SHARES[layer]))]
+
+
 def _relative_error(mine: Tensor, theirs: Tensor) -> Tensor:
     """‖mine − theirs‖₁ / ‖theirs‖₁, whose denominator is kept from 0 by half of the batch's mean."""
     size = l1_norm(theirs)
     return (l1_norm(mine - theirs) / (size + size.mean()) * 2).mean()
-
-
-@torch.no_grad()
-def channel_deviations(teacher: Backbone, batches: Iterable[Tensor]) -> dict[str, Tensor]:
-    """Standard deviation of each channel; of silent channels, a tenth of the layer's median."""
-    found = [teacher(x.to(teacher.device)) for x in batches]
-    variances = {layer: torch.stack([f[layer].float().var(dim=(0, 2, 3)) for f in found]).mean(0) for layer in CHANNELS}
-    return {layer: v.sqrt().clamp_min(v.median().sqrt().item() / 10) for layer, v in variances.items()}
 
 
 def _muon(weights: Sequence[nn.Parameter], rate: float) -> torch.optim.Muon:
@@ -185,31 +181,36 @@ def _optimisation(student: VGG19Lite, steps: int) -> list[Optimizer | LRSchedule
     return [*optimisers, *(LambdaLR(optimiser, shape) for optimiser in optimisers)]
 
 
-def train(out: Path, *, steps: int, seed: int, device: str) -> None:
+def train(out: Path, *, steps: int, seed: int, device: str, start: Path | None = None) -> None:
     """Train to the end, from the last checkpoint where there is one, and write the weights."""
     out.mkdir(parents=True, exist_ok=True)
     checkpoint = out / "checkpoint.pt"
     teacher = VGG19(tuple(CHANNELS), precision="bfloat16").to(device)
     student = VGG19Lite(weights="random").requires_grad_(True).to(device)
     optimisation = _optimisation(student, steps)
-    settings = {"steps": steps, "seed": seed, "teacher_sha256": teacher.weights_sha256}
-    start, history = 0, []
+    earlier = read_start(start)
+    start_sha256 = hashlib.sha256(start.read_bytes()).hexdigest() if start else None
+    settings = {"steps": steps, "seed": seed, "teacher_sha256": teacher.weights_sha256, "start_sha256": start_sha256}
+    done, history = 0, []
     if checkpoint.is_file():
         state = torch.load(checkpoint, map_location=device, weights_only=True)
         if state["settings"] != settings:
-            raise SystemExit(f"{checkpoint} is of another run, {state['settings']}; this one is {settings}: use --out")
+            raise SystemExit(
+                f"{checkpoint} is of another run, {state['settings']}; this one is {settings}: remove it, or use --out"
+            )
         student.load_state_dict(state["student"])
         for part, found in zip(optimisation, state["optimisation"], strict=True):
             part.load_state_dict(found)
-        start, history, deviations = state["step"], state["history"], state["deviations"]
+        done, history, deviations = state["step"], state["history"], state["deviations"]
     paths = training_images()
-    batches = Batches(paths, start, steps, seed)
-    if not start:
-        deviations = channel_deviations(teacher, [batches[k] for k in range(16)])
+    batches = Batches(paths, done, steps, seed)
+    if not done:
+        deviations = initialise(student, earlier, [batches[k] for k in range(min(16, steps))])
     workers = min(8, (os.cpu_count() or 2) // 2)
-    progress = tqdm(DataLoader(batches, batch_size=None, num_workers=workers), initial=start, total=steps, unit="step")
-    for step, x in enumerate(progress, start + 1):
-        losses = distillation_losses(student, teacher, x.to(device), deviations)
+    progress = tqdm(DataLoader(batches, batch_size=None, num_workers=workers), initial=done, total=steps, unit="step")
+    for step, x in enumerate(progress, done + 1):
+        student.layers = VGG19Lite.LAYERS if step % SELDOM == 0 else VGG19Lite.LAYERS[1:]
+        losses = distillation_losses(student, teacher, x.to(device), deviations, step)
         student.zero_grad()
         torch.stack(list(losses.values())).sum().backward()
         torch.nn.utils.clip_grad_norm_(student.parameters(), 1)
@@ -223,9 +224,7 @@ def train(out: Path, *, steps: int, seed: int, device: str) -> None:
             state |= {"settings": settings, "optimisation": [part.state_dict() for part in optimisation]}
             with written(checkpoint) as file:
                 torch.save(state, file)
-    for layer, unit in deviations.items():  # from units of deviations to the teacher's: a ReLU lets factors through
-        for parameter in student.heads[layer].parameters():
-            parameter.data *= unit.view(-1, *[1] * (parameter.ndim - 1))
+    scale_features(student, deviations)
     weights = {name: value.half().contiguous() for name, value in student.state_dict().items()}
     about: dict[str, Any] = {**settings, "images": len(paths), "teacher": teacher.weights_name}
     with written(out / "vgg19-lite.safetensors") as file:
@@ -238,11 +237,12 @@ def main() -> None:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=Path("build/lite"))
-    parser.add_argument("--steps", type=int, default=4000)
+    parser.add_argument("--start", type=Path, help="earlier weights: what fits is taken, narrower layers are widened")
+    parser.add_argument("--steps", type=int, default=8000)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--device", default="auto", help="cuda, cpu (cuda where there is one)")
     options = parser.parse_args()
-    train(options.out, steps=options.steps, seed=options.seed, device=find_device(options.device))
+    train(options.out, steps=options.steps, seed=options.seed, device=find_device(options.device), start=options.start)
 
 
 if __name__ == "__main__":

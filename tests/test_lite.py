@@ -37,18 +37,24 @@ def test_batch_is_one_by_one(lite):
 
 
 def test_is_what_its_weights_say():
-    """ReLU3_1 written out from the file."""
+    """Every layer written out from the file."""
     w = {name: value.float() for name, value in safetensors.torch.load_file(WEIGHTS).items()}
     x = torch.rand(1, 3, 24, 32)
     z = (x - torch.tensor([0.485, 0.456, 0.406]).view(3, 1, 1)) / torch.tensor([0.229, 0.224, 0.225]).view(3, 1, 1)
+    fine = F.conv2d(z, w["fine.weight"], w["fine.bias"], padding=1).relu()
+    expected = {"relu1_2": F.conv2d(fine, w["heads.relu1_2.weight"], w["heads.relu1_2.bias"], padding=1).relu()}
     z = F.conv2d(z, w["stem.weight"], w["stem.bias"], stride=2, padding=2).relu()
-    for name in ("relu2_1.0", "relu2_2.0"):
-        z = F.conv2d(z, w[f"blocks.{name}.weight"], w[f"blocks.{name}.bias"], padding=1).relu()
-    z = F.max_pool2d(z, 2)
-    for name in ("relu3_1.0", "relu3_1.1", "relu3_1.2"):
-        z = F.conv2d(z, w[f"blocks.{name}.weight"], w[f"blocks.{name}.bias"], padding=1).relu()
-    z = F.conv2d(z, w["heads.relu3_1.weight"], w["heads.relu3_1.bias"]).relu()
-    torch.testing.assert_close(VGG19Lite(("relu3_1",))(x)["relu3_1"], z, rtol=1e-3, atol=1e-4)
+    for layer in ("relu2_1", "relu2_2"):
+        z = F.conv2d(z, w[f"blocks.{layer}.0.weight"], w[f"blocks.{layer}.0.bias"], padding=1).relu()
+        expected[layer] = F.conv2d(z, w[f"heads.{layer}.weight"], w[f"heads.{layer}.bias"]).relu()
+    z = F.max_pool2d(expected["relu2_2"], 2)
+    for layer in ("relu3_1", "relu3_2", "relu3_3", "relu3_4", "relu4_1"):
+        z = F.max_pool2d(z, 2) if layer == "relu4_1" else z
+        first, core, last = (w[f"factored.{layer}.{k}.weight"] for k in range(3))
+        whole = torch.einsum("or,rshw,si->oihw", last[:, :, 0, 0], core, first[:, :, 0, 0])  # one 3×3 convolution
+        expected[layer] = z = F.conv2d(z, whole, w[f"factored.{layer}.2.bias"], padding=1).relu()
+    for layer, features in VGG19Lite()(x).items():
+        torch.testing.assert_close(features, expected[layer], rtol=1e-3, atol=1e-3)
 
 
 def test_comes_with_the_package_and_says_so(no_weights):
@@ -69,11 +75,12 @@ def test_the_card_is_of_this_file():
         about = json.loads(file.metadata()["about"])
     assert SHA256 in card
     assert about["teacher_sha256"] in card
+    assert str(about["start_sha256"]) in card
     assert f"{about['steps']:,} steps" in card
     assert "Creative\nCommons Attribution 4.0" in card
 
 
-def test_the_script_makes_this_file_by_default():
+def test_the_steps_and_the_seed_of_this_file_are_the_scripts():
     with safetensors.safe_open(WEIGHTS, "pt") as file:
         about = json.loads(file.metadata()["about"])
     script = (REPOSITORY / "scripts" / "train_lite.py").read_text()
@@ -81,18 +88,17 @@ def test_the_script_makes_this_file_by_default():
     assert f'"--seed", type=int, default={about["seed"]})' in script
 
 
-def test_bfloat16_is_close():
+@pytest.mark.parametrize("layer", ["relu2_1", "relu4_1"])
+def test_bfloat16_is_close(layer):
     x = torch.rand(1, 3, 64, 64)
-    exact, coarse = (
-        VGG19Lite(("relu2_1",), precision=precision)(x)["relu2_1"] for precision in ("float32", "bfloat16")
-    )
+    exact, coarse = (VGG19Lite((layer,), precision=precision)(x)[layer] for precision in ("float32", "bfloat16"))
     assert coarse.dtype == torch.bfloat16
     torch.testing.assert_close(coarse.float(), exact, rtol=0.1, atol=0.02 * exact.max().item())
 
 
 def test_images_take_gradients():
-    network = VGG19Lite(("relu1_2", "relu2_1"), weights="random").double()
-    x = torch.rand(1, 3, 6, 6, dtype=torch.float64, requires_grad=True)
+    network = VGG19Lite(weights="random").double()
+    x = torch.rand(1, 3, 10, 9, dtype=torch.float64, requires_grad=True)
     assert torch.autograd.gradcheck(lambda y: tuple(network(y).values()), x, fast_mode=True)
 
 
@@ -106,7 +112,7 @@ def test_gradients_are_finite_in_hard_cases(lite, image):
 def test_stands_in_for_the_real_vgg19(weights_file):
     """Its DSD of a photograph is nearer to the real one than that of another photograph is: far more so than chance."""
     x, y = (load_image(path)[None, :, :256, :256] for path in photographs())
-    real, ours = VGG19(("relu2_1", "relu3_1"), weights_file), VGG19Lite(("relu2_1", "relu3_1"))
+    real, ours = VGG19(tuple(CHANNELS), weights_file), VGG19Lite()
     a, b, mine = dsd(x, real), dsd(y, real), dsd(x, ours)
     for key in a:
         assert (mine[key] - a[key]).abs().mean() < 0.5 * (b[key] - a[key]).abs().mean()
@@ -137,7 +143,8 @@ def test_refuses_another_networks_weights(tmp_path):
 
 def test_refuses_what_is_not_finite_or_not_a_file(tmp_path):
     state = safetensors.torch.load_file(WEIGHTS)
-    safetensors.torch.save_file({**state, "stem.bias": torch.full((48,), float("nan"))}, tmp_path / "nan.safetensors")
+    nan = torch.full_like(state["stem.bias"], float("nan"))
+    safetensors.torch.save_file({**state, "stem.bias": nan}, tmp_path / "nan.safetensors")
     with pytest.raises(ValueError, match=r"nan\.safetensors has NaN or infinite values"):
         VGG19Lite(weights=tmp_path / "nan.safetensors")
     with pytest.raises(ValueError, match="weights of VGG-19 lite must be 'auto', 'random' or a file, got dict"):
