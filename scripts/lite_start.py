@@ -37,18 +37,17 @@ def initialise(student: VGG19Lite, earlier: Mapping[str, Tensor], batches: Itera
     scale_features(student, deviations)  # undone below: what stays random is meant to be in these units
     state = student.state_dict()
     taken = {name: _widened(earlier[name], value) for name, value in state.items() if _fits(earlier.get(name), value)}
-    factored = [name for name in state if name.startswith("factored.")]
-    if not taken.keys() >= set(factored):
+    factored = {name for name in state if name.startswith("factored.")}
+    if incomplete := not factored <= taken.keys():
         taken = {name: value for name, value in taken.items() if name not in factored}
     if earlier and not taken:
         raise SystemExit("--start has no weights that fit VGG-19 lite")
     student.load_state_dict(state | taken)
     scale_features(student, {layer: 1 / unit for layer, unit in deviations.items()})
-    if not taken.keys() >= set(factored):
+    if incomplete:
         factor(student, teacher, found, deviations)
-    left = [name for name in state if name not in taken and not name.startswith("factored.")]
-    counts = len(taken), len(state) - len(taken) - len(left), len(left)
-    print("Tensors begin: {} as in --start, {} as VGG-19's, {} randomly".format(*counts))
+    random = len(state.keys() - taken.keys() - factored)
+    print(f"{len(taken)} tensors begin as in --start, {len(factored) * incomplete} as VGG-19's, {random} randomly")
     return deviations
 
 
