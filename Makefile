@@ -80,7 +80,8 @@ gallery: $(READY) ## write figures/README.md out of what was rendered
 # --- VGG-19 lite, trained: an hour on two CPU cores; goes on where it was stopped ----------------------------------
 .PHONY: lite
 lite: $(READY) ## train VGG-19 lite, from START where given: build/lite/vgg19-lite.safetensors
-	$(PYTHON) scripts/train_lite.py $(if $(DEVICE),--device "$$DEVICE") $(if $(SEED),--seed "$$SEED") $(if $(START),--start "$$START")
+	$(PYTHON) scripts/train_lite.py $(if $(DEVICE),--device "$$DEVICE") $(if $(SEED),--seed "$$SEED") $(if $(WEIGHTS),--weights "$$WEIGHTS") \
+		$(if $(START),--start "$$START")
 
 # --- checks -----------------------------------------------------------------------------------------------------------
 .PHONY: test lint format bench

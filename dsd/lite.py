@@ -23,6 +23,7 @@ FACTORED = {
     "relu4_1": (256, 80, 160, 512),
 }
 WEIGHTS = Path(__file__).with_name("vgg19-lite.safetensors")
+TEACHER_SHA256 = "2716df107fd1b2f3369132742b9ef1f4306b6c237ec1aa28f6927096dcc225b1"  # vgg19-oxford-features.pth
 SHA256 = "cc79d0668681d6ea20120319b78534de7a7b09cb82a09a7bd77dc1cd20639a37"
 
 

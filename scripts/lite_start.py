@@ -23,15 +23,17 @@ def read_start(start: Path | None) -> dict[str, Tensor]:
 
 
 @torch.no_grad()
-def initialise(student: VGG19Lite, earlier: Mapping[str, Tensor], batches: Iterable[Tensor]) -> dict[str, Tensor]:
+def initialise(
+    student: VGG19Lite, earlier: Mapping[str, Tensor], batches: Iterable[Tensor], weights: str | Path = "auto"
+) -> dict[str, Tensor]:
     """Fill the student, whose weights are random: with `earlier` ones where they fit, else by :func:`factor`.
 
-    Factored convolutions are taken all or none.
+    Factored convolutions are taken all or none. `weights` are the teacher's.
 
     Returns:
         {layer: (C,)}, standard deviations of the teacher's channels on `batches`, in units of which it now works.
     """
-    teacher = VGG19((*CHANNELS, *student.factored), precision="bfloat16").to(student.device)
+    teacher = VGG19((*CHANNELS, *student.factored), weights, precision="bfloat16").to(student.device)
     found = [teacher(x.to(student.device)) for x in batches]
     deviations = {layer: _deviations([features[layer] for features in found]) for layer in teacher.layers}
     scale_features(student, deviations)  # undone below: what stays random is meant to be in these units

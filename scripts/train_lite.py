@@ -1,11 +1,12 @@
 """Distil VGG-19 lite from VGG-19: on features, Gram matrices and DSD matrices of varied photographs.
 
-    python scripts/train_lite.py [--start earlier.safetensors] [--steps 8000] [--out build/lite]
+    python scripts/train_lite.py [--weights vgg19-oxford-features.pth] [--start earlier.safetensors] [--out build/lite]
 
-Needs the real VGG-19's weights and, under the data root, imagenet-sample, imagenette160 and bsds500. Weights begin as
-in `--start` where their names and kernels fit (narrower ones are widened); else VGG-19's convolutions after ReLU2_2 are
-factored, and the rest is random. Stopped at any time, even by `kill -9`, it goes on from its last checkpoint when
-started again. The end is `vgg19-lite.safetensors`: copy it to `dsd/`, and its SHA-256 to `dsd/lite.py` and to its card.
+Needs the real VGG-19's weights (of the file named, else the first found) and, under the data root, imagenet-sample,
+imagenette160 and bsds500. Weights begin as in `--start` where their names and kernels fit (narrower ones are widened);
+else VGG-19's convolutions after ReLU2_2 are factored, and the rest is random. Stopped at any time, even by `kill -9`,
+it goes on from its last checkpoint when started again. The end is `vgg19-lite.safetensors`: copy it to `dsd/`, and its
+SHA-256 and the teacher's to `dsd/lite.py` and to its card.
 """
 
 import argparse
@@ -181,11 +182,13 @@ def _optimisation(student: VGG19Lite, steps: int) -> list[Optimizer | LRSchedule
     return [*optimisers, *(LambdaLR(optimiser, shape) for optimiser in optimisers)]
 
 
-def train(out: Path, *, steps: int, seed: int, device: str, start: Path | None = None) -> None:
+def train(
+    out: Path, *, steps: int, seed: int, device: str, weights: str | Path = "auto", start: Path | None = None
+) -> None:
     """Train to the end, from the last checkpoint where there is one, and write the weights."""
     out.mkdir(parents=True, exist_ok=True)
     checkpoint = out / "checkpoint.pt"
-    teacher = VGG19(tuple(CHANNELS), precision="bfloat16").to(device)
+    teacher = VGG19(tuple(CHANNELS), weights, precision="bfloat16").to(device)
     student = VGG19Lite(weights="random").requires_grad_(True).to(device)
     optimisation = _optimisation(student, steps)
     earlier = read_start(start)
@@ -205,7 +208,7 @@ def train(out: Path, *, steps: int, seed: int, device: str, start: Path | None =
     paths = training_images()
     batches = Batches(paths, done, steps, seed)
     if not done:
-        deviations = initialise(student, earlier, [batches[k] for k in range(min(16, steps))])
+        deviations = initialise(student, earlier, [batches[k] for k in range(min(16, steps))], weights)
     workers = min(8, (os.cpu_count() or 2) // 2)
     progress = tqdm(DataLoader(batches, batch_size=None, num_workers=workers), initial=done, total=steps, unit="step")
     for step, x in enumerate(progress, done + 1):
@@ -225,10 +228,10 @@ def train(out: Path, *, steps: int, seed: int, device: str, start: Path | None =
             with written(checkpoint) as file:
                 torch.save(state, file)
     scale_features(student, deviations)
-    weights = {name: value.half().contiguous() for name, value in student.state_dict().items()}
+    trained = {name: value.half().contiguous() for name, value in student.state_dict().items()}
     about: dict[str, Any] = {**settings, "images": len(paths), "teacher": teacher.weights_name}
     with written(out / "vgg19-lite.safetensors") as file:
-        file.write(save(weights, {"about": json.dumps(about)}))
+        file.write(save(trained, {"about": json.dumps(about)}))
     with written(out / "history.json") as file:
         file.write(json.dumps(history).encode())
 
@@ -237,12 +240,20 @@ def main() -> None:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=Path("build/lite"))
+    parser.add_argument("--weights", default="auto", help="the teacher's, VGG-19's")
     parser.add_argument("--start", type=Path, help="earlier weights: what fits is taken, narrower layers are widened")
     parser.add_argument("--steps", type=int, default=8000)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--device", default="auto", help="cuda, cpu (cuda where there is one)")
     options = parser.parse_args()
-    train(options.out, steps=options.steps, seed=options.seed, device=find_device(options.device), start=options.start)
+    train(
+        options.out,
+        steps=options.steps,
+        seed=options.seed,
+        device=find_device(options.device),
+        weights=options.weights,
+        start=options.start,
+    )
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 
 from dsd import VGG19, DSDLoss, VGG19Lite, dsd, load_backbone
 from dsd.data import load_image
-from dsd.lite import CHANNELS, SHA256, WEIGHTS
+from dsd.lite import CHANNELS, SHA256, TEACHER_SHA256, WEIGHTS
 from tests.conftest import REPOSITORY
 
 
@@ -74,7 +74,7 @@ def test_the_card_is_of_this_file():
     with safetensors.safe_open(WEIGHTS, "pt") as file:
         about = json.loads(file.metadata()["about"])
     assert SHA256 in card
-    assert about["teacher_sha256"] in card
+    assert about["teacher_sha256"] == TEACHER_SHA256 in card
     assert str(about["start_sha256"]) in card
     assert f"{about['steps']:,} steps" in card
     assert "Creative\nCommons Attribution 4.0" in card

@@ -78,9 +78,10 @@ def test_muon_moves_the_weights_themselves():
 
 
 def test_resumes_after_kill_9_as_if_nothing_had_happened(noise_root, tmp_path, monkeypatch):
-    start = tmp_path / "start.safetensors"
+    start, weights = tmp_path / "start.safetensors", tmp_path / "named.pth"
+    (tmp_path / "weights" / "vgg19-oxford-features.pth").rename(weights)
     save_file({name: value.contiguous() for name, value in VGG19Lite(weights="random").state_dict().items()}, start)
-    run = {"steps": 3, "seed": 0, "device": "cpu", "start": start}
+    run = {"steps": 3, "seed": 0, "device": "cpu", "start": start, "weights": weights}
     slowly = (
         "import time, torch, train_lite; train_lite.EVERY, train_lite.SELDOM, train_lite.SHAPES = 1, 2, ((4, 32),);"
         "save, step = torch.save, [60, 60, 0]; torch.save = lambda *a: (time.sleep(step.pop()), save(*a));"
