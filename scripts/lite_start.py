@@ -1,5 +1,6 @@
 """How VGG-19 lite begins: with earlier weights, widened where it grew, and with VGG-19's own convolutions factored."""
 
+import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -7,33 +8,35 @@ from pathlib import Path
 import torch
 import torch.nn.functional as F
 from safetensors import SafetensorError
-from safetensors.torch import load_file
+from safetensors.torch import load
 from torch import Tensor, nn
 
 from dsd.backbone import VGG19, convolution_index
 from dsd.lite import CHANNELS, VGG19Lite
 
 
-def read_start(start: Path | None) -> dict[str, Tensor]:
-    """Earlier weights to begin with; without a file, none."""
+def read_start(start: Path | None) -> tuple[dict[str, Tensor], str | None]:
+    """Earlier weights to begin with, and their file's SHA-256; without a file, none."""
+    if not start:
+        return {}, None
     try:
-        return load_file(start) if start else {}
+        content = start.read_bytes()
+        return load(content), hashlib.sha256(content).hexdigest()
     except (OSError, SafetensorError) as error:
         raise SystemExit(f"--start must be a file of safetensors, {start} is not: {error}") from error
 
 
 @torch.no_grad()
 def initialise(
-    student: VGG19Lite, earlier: Mapping[str, Tensor], batches: Iterable[Tensor], weights: str | Path = "auto"
+    student: VGG19Lite, teacher: VGG19, earlier: Mapping[str, Tensor], batches: Iterable[Tensor]
 ) -> dict[str, Tensor]:
     """Fill the student, whose weights are random: with `earlier` ones where they fit, else by :func:`factor`.
 
-    Factored convolutions are taken all or none. `weights` are the teacher's.
+    Factored convolutions are taken all or none. The teacher has all layers of `CHANNELS` and of `FACTORED`.
 
     Returns:
         {layer: (C,)}, standard deviations of the teacher's channels on `batches`, in units of which it now works.
     """
-    teacher = VGG19((*CHANNELS, *student.factored), weights, precision="bfloat16").to(student.device)
     found = [teacher(x.to(student.device)) for x in batches]
     deviations = {layer: _deviations([features[layer] for features in found]) for layer in teacher.layers}
     scale_features(student, deviations)  # undone below: what stays random is meant to be in these units

@@ -10,7 +10,6 @@ SHA-256 and the teacher's to `dsd/lite.py` and to its card.
 """
 
 import argparse
-import hashlib
 import json
 import math
 import os
@@ -35,7 +34,7 @@ from dsd.descriptor import downscale
 from dsd.files import written
 from dsd.frozen import Backbone
 from dsd.gram import gram, l1_norm
-from dsd.lite import CHANNELS, VGG19Lite
+from dsd.lite import CHANNELS, FACTORED, VGG19Lite
 
 ALPHAS = (1, 2, 4)
 SHAPES = ((8, 128), (4, 192), (8, 128), (2, 256))  # images in a batch and their side: one after the other
@@ -188,11 +187,10 @@ def train(
     """Train to the end, from the last checkpoint where there is one, and write the weights."""
     out.mkdir(parents=True, exist_ok=True)
     checkpoint = out / "checkpoint.pt"
-    teacher = VGG19(tuple(CHANNELS), weights, precision="bfloat16").to(device)
+    teacher = VGG19((*CHANNELS, *FACTORED), weights, precision="bfloat16").to(device)
     student = VGG19Lite(weights="random").requires_grad_(True).to(device)
     optimisation = _optimisation(student, steps)
-    earlier = read_start(start)
-    start_sha256 = hashlib.sha256(start.read_bytes()).hexdigest() if start else None
+    earlier, start_sha256 = read_start(start)
     settings = {"steps": steps, "seed": seed, "teacher_sha256": teacher.weights_sha256, "start_sha256": start_sha256}
     done, history = 0, []
     if checkpoint.is_file():
@@ -208,7 +206,8 @@ def train(
     paths = training_images()
     batches = Batches(paths, done, steps, seed)
     if not done:
-        deviations = initialise(student, earlier, [batches[k] for k in range(min(16, steps))], weights)
+        deviations = initialise(student, teacher, earlier, [batches[k] for k in range(min(16, steps))])
+    teacher.layers = VGG19Lite.LAYERS  # what is between them was for the beginning only
     workers = min(8, (os.cpu_count() or 2) // 2)
     progress = tqdm(DataLoader(batches, batch_size=None, num_workers=workers), initial=done, total=steps, unit="step")
     for step, x in enumerate(progress, done + 1):

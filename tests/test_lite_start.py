@@ -9,6 +9,11 @@ from dsd import VGG19, VGG19Lite
 from dsd.lite import CHANNELS, FACTORED
 
 
+@pytest.fixture
+def teacher():
+    return VGG19((*CHANNELS, *FACTORED), weights="random", precision="bfloat16")
+
+
 def test_factored_at_full_rank_is_the_teacher(monkeypatch):
     """With as many components as channels nothing is lost, whatever the units."""
     ranks = {"relu3_1": (128, 128, 256, 256), "relu4_1": (256, 256, 512, 512)}
@@ -68,14 +73,15 @@ def test_factors_multiply_what_is_given_and_nothing_else():
 
 
 @pytest.mark.parametrize("taken", [0, 4, -1, None])
-def test_goes_on_from_earlier_weights(noise_root, tmp_path, taken):
+def test_goes_on_from_earlier_weights(teacher, tmp_path, taken):
     """What fits is taken; factored convolutions all or none: unless none is missing they are the teacher's."""
     random = VGG19Lite(weights="random").state_dict()
     earlier = {name: (value + 0.01).contiguous() for name, value in list(random.items())[:taken]}
     save_file({**earlier, "stem.bias.of.another": torch.ones(3)}, tmp_path / "earlier.safetensors")
     student = VGG19Lite(weights="random")
     start = tmp_path / "earlier.safetensors" if earlier else None
-    deviations = lite_start.initialise(student, lite_start.read_start(start), [torch.rand(2, 3, 32, 32)])
+    earlier_weights, _ = lite_start.read_start(start)
+    deviations = lite_start.initialise(student, teacher, earlier_weights, [torch.rand(2, 3, 32, 32)])
     last = student.factored["relu3_3"][2].weight[:, :, 0, 0]  # principal components are orthonormal
     assert torch.allclose(last.T @ last, torch.eye(last.shape[1]), atol=1e-4) == (taken is not None)
     in_its_units = {name: value.clone() for name, value in student.state_dict().items()}
@@ -87,7 +93,7 @@ def test_goes_on_from_earlier_weights(noise_root, tmp_path, taken):
             torch.testing.assert_close(in_its_units[name], random[name], rtol=1e-4, atol=1e-6)
 
 
-def test_widened_layers_give_the_same_at_first(noise_root, tmp_path, monkeypatch):
+def test_widened_layers_give_the_same_at_first(teacher, monkeypatch):
     with monkeypatch.context() as narrower:
         narrower.setattr("dsd.lite.FINE", 4)
         narrower.setattr("dsd.lite.TRUNK", {"relu2_1": (8, 12), "relu2_2": (12, 16)})
@@ -95,7 +101,7 @@ def test_widened_layers_give_the_same_at_first(noise_root, tmp_path, monkeypatch
         narrower.setattr("dsd.lite.FACTORED", ranks)
         earlier = VGG19Lite(weights="random")
     student = VGG19Lite(weights="random")
-    deviations = lite_start.initialise(student, earlier.state_dict(), [torch.rand(2, 3, 32, 32)])
+    deviations = lite_start.initialise(student, teacher, earlier.state_dict(), [torch.rand(2, 3, 32, 32)])
     assert (student.stem.weight[8:] != 0).all()  # what is new can learn
     lite_start.scale_features(student, deviations)
     x = torch.rand(1, 3, 32, 32)
@@ -103,11 +109,11 @@ def test_widened_layers_give_the_same_at_first(noise_root, tmp_path, monkeypatch
         torch.testing.assert_close(student(x)[layer], features, rtol=0, atol=1e-4 * features.max().item())
 
 
-def test_refuses_a_start_of_which_nothing_fits(noise_root, tmp_path):
+def test_refuses_a_start_of_which_nothing_fits(teacher, tmp_path):
     save_file({"features.0.weight": torch.ones(64, 3, 3, 3)}, tmp_path / "other.safetensors")
-    earlier = lite_start.read_start(tmp_path / "other.safetensors")
+    earlier, _ = lite_start.read_start(tmp_path / "other.safetensors")
     with pytest.raises(SystemExit, match="no weights that fit VGG-19 lite"):
-        lite_start.initialise(VGG19Lite(weights="random"), earlier, [torch.rand(2, 3, 32, 32)])
+        lite_start.initialise(VGG19Lite(weights="random"), teacher, earlier, [torch.rand(2, 3, 32, 32)])
 
 
 @pytest.mark.parametrize("content", [None, b"not of safetensors"])

@@ -5,26 +5,51 @@ import subprocess
 import sys
 import time
 
+import numpy as np
 import pytest
 import torch
 import train_lite
+from PIL import Image
 from safetensors import safe_open
 from safetensors.torch import save_file
 
-from dsd import VGG19Lite
+from dsd import VGG19, VGG19Lite
+from dsd.backbone import TORCHVISION_INDEX
 from dsd.data import held_out
 from dsd.lite import CHANNELS
 from tests.conftest import REPOSITORY
 
 
-def test_what_is_measured_on_is_not_learnt_from(noise_root):
+@pytest.fixture
+def root(tmp_path, monkeypatch):
+    """A data root of noise, with random weights of VGG-19 as far as ReLU4_1."""
+    names = [f"imagenet-sample/n0000000{k}_x.JPEG" for k in range(4)]
+    names += [f"imagenette160/n0000000{k}/{n}.JPEG" for k in range(4) for n in range(2)]
+    names += [f"bsds500/{part}/1.jpg" for part in ("train", "val", "test")]
+    for name in names:
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(np.random.default_rng(0).integers(0, 256, (90, 100, 3), np.uint8)).save(path)
+    network = VGG19(tuple(CHANNELS), weights="random")
+    state = {
+        f"features.{index}.{part}": value
+        for index, convolution in zip(TORCHVISION_INDEX, network.convolutions, strict=False)
+        for part, value in convolution.state_dict().items()
+    }
+    (tmp_path / "weights").mkdir()
+    torch.save(state, tmp_path / "weights" / "vgg19-oxford-features.pth")
+    monkeypatch.setenv("DSD_DATA", str(tmp_path))
+    return tmp_path
+
+
+def test_what_is_measured_on_is_not_learnt_from(root):
     paths = train_lite.training_images()
     assert {path.parent.name for path in paths} == {"train", "test", "imagenet-sample", "n00000001", "n00000002"}
     assert len(paths) == 2 + 2 + 4
     assert not held_out([path for path in paths if "imagenet" in str(path) and "0003" in str(path)])
 
 
-def test_batches_are_the_same_whenever_asked_for(noise_root):
+def test_batches_are_the_same_whenever_asked_for(root):
     a = train_lite.Batches(train_lite.training_images(), 0, 8, seed=1)
     b = train_lite.Batches(train_lite.training_images(), 3, 8, seed=1)
     assert (len(a), len(b)) == (8, 5)
@@ -77,7 +102,7 @@ def test_muon_moves_the_weights_themselves():
         assert torch.equal(value, before[name]) == (value.grad is None), name
 
 
-def test_resumes_after_kill_9_as_if_nothing_had_happened(noise_root, tmp_path, monkeypatch):
+def test_resumes_after_kill_9_as_if_nothing_had_happened(root, tmp_path, monkeypatch):
     start, weights = tmp_path / "start.safetensors", tmp_path / "named.pth"
     (tmp_path / "weights" / "vgg19-oxford-features.pth").rename(weights)
     save_file({name: value.contiguous() for name, value in VGG19Lite(weights="random").state_dict().items()}, start)
