@@ -7,7 +7,7 @@ from torch import Tensor
 from torchvision.models import vgg
 
 from dsd import VGG19
-from dsd.backbone import TORCHVISION_INDEX
+from dsd.backbones.vgg19 import TORCHVISION_INDEX
 
 TAPS = {"relu2_1": 6, "relu2_2": 8, "relu3_1": 11}  # where torchvision's `features` has them
 

@@ -14,8 +14,8 @@ from _measure import interleaved, matmul_gflops, peak_mib, print_peak, write
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
-from dsd import VGG19, downscale, dsd_norm, grams
-from dsd.data import Photographs
+from dsd import VGG19, downscale, dsd_norm, gram_matrices
+from dsd.data.views import Photographs
 
 LAYER = "relu3_1"
 
@@ -50,9 +50,9 @@ def main() -> None:
 
     reference = candidates["authors' way, float32"]()
     seconds = interleaved(candidates, options.rounds)
-    forward = interleaved({"": lambda: grams(x, networks["float32"])}, options.rounds)[""]
+    forward = interleaved({"": lambda: gram_matrices(x, networks["float32"])}, options.rounds)[""]
     with FlopCounterMode(display=False) as counter:
-        grams(x, networks["float32"])
+        gram_matrices(x, networks["float32"])
     share = counter.get_total_flops() / forward / 1e9 / matmul_gflops()
     rows: list[dict[str, object]] = [
         {

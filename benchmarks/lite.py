@@ -11,7 +11,7 @@ from _measure import interleaved, write
 from torch import Tensor
 
 from dsd import VGG19, VGG19Lite
-from dsd.frozen import Backbone
+from dsd.backbones.base import Backbone
 
 
 def forward(network: Backbone, x: Tensor) -> Callable[[], object]:

@@ -15,7 +15,7 @@ from _measure import interleaved, peak_mib, print_peak, write
 from torch import Tensor
 
 from dsd import VGG19, downscale, paper
-from dsd.data import Photographs
+from dsd.data.views import Photographs
 from dsd.losses import ContextualLoss, DSDLoss
 
 LAYERS = paper.FIG4["layers"]
@@ -47,7 +47,7 @@ def bench_dsd(weights: str, rounds: int) -> list[dict[str, object]]:
     losses = {precision: DSDLoss(network) for precision, network in networks.items()}
     theirs = authors_way(networks["float32"])
     with torch.no_grad():
-        targets = {precision: loss.describe(y) for precision, loss in losses.items()}
+        targets = {precision: loss.encode(y) for precision, loss in losses.items()}
     candidates: dict[str, Callable[[Tensor], Tensor]] = {"authors' way, float32": lambda z: theirs(z, y)}
     for precision, loss in losses.items():
         candidates[f"ours, {precision}"] = lambda z, loss=loss: loss(z, y)  # type: ignore[misc]

@@ -14,8 +14,8 @@ from _measure import interleaved, write
 from torch import Tensor
 
 from dsd import VGG19, DSDPyramidLoss, downscale, paper
-from dsd.backbone import find_device
-from dsd.data import Photographs
+from dsd.backbones import find_device
+from dsd.data.views import Photographs
 
 LAYERS = paper.FIG4["layers"]
 ALPHAS = (1, 2, 4)
@@ -66,7 +66,7 @@ def main() -> None:
     steps = {"authors' way, float32": stepper(content, authors_way(networks["float32"], reference))}
     for name, network in networks.items():
         loss = DSDPyramidLoss(network, ALPHAS)
-        target = loss.describe(reference)
+        target = loss.encode(reference)
         steps[f"ours, {name}"] = stepper(content, lambda x, loss=loss, target=target: loss(x, target))  # type: ignore[misc]
     first = {name: step().item() for name, step in steps.items()}
     seconds = interleaved(steps, options.rounds)

@@ -14,13 +14,17 @@ from pathlib import Path
 
 import torch
 from _measure import interleaved, peak_mib, print_peak_of_command, write
+from PIL import Image
 from torch.utils.data import DataLoader
-from torchvision.transforms.v2 import functional as transforms
 
-from dsd.backbone import find_device
-from dsd.data import Photographs
+from dsd.backbones import find_device
+from dsd.data.images import to_uint8
+from dsd.data.views import Photographs
 from dsd.descriptor import dsd_norm
-from dsd.scan import Scorer, Settings, Views, find_items, scan
+from dsd.scan.collection import scan
+from dsd.scan.items import find_items
+from dsd.scan.scoring import Scorer, Views
+from dsd.scan.settings import Settings
 
 
 def write_images(folder: Path, count: int) -> None:
@@ -28,7 +32,7 @@ def write_images(folder: Path, count: int) -> None:
     views = Photographs.from_folder("embedded", resize=300, crop=256, count=count, crops=-(-count // 10))
     folder.mkdir()
     for index in range(count):
-        transforms.to_pil_image(views[index]).save(folder / f"{index:06}.jpg", quality=90)
+        Image.fromarray(to_uint8(views[index])).save(folder / f"{index:06}.jpg", quality=90)
 
 
 def parts_and_whole(folder: Path, settings: Settings, workers: int) -> dict[str, Callable[[], object]]:

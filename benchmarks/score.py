@@ -10,9 +10,9 @@ from pathlib import Path
 
 import torch
 from _measure import peak_mib, print_peak_of_command, write
-from torchvision.transforms.v2 import functional as transforms
 
-from dsd.data import Photographs
+from dsd.data.images import save_image
+from dsd.data.views import Photographs
 
 
 def write_pairs(folder: Path, count: int) -> None:
@@ -22,9 +22,9 @@ def write_pairs(folder: Path, count: int) -> None:
         (folder / name).mkdir(parents=True)
     for index in range(count):
         x = views[index]
-        transforms.to_pil_image(x).save(folder / "reference" / f"{index:03}.png")
+        save_image(x, folder / "reference" / f"{index:03}.png")
         noisy = (x + 0.05 * torch.randn_like(x)).clamp(0, 1)
-        transforms.to_pil_image(noisy).save(folder / "distorted" / f"{index:03}.png")
+        save_image(noisy, folder / "distorted" / f"{index:03}.png")
 
 
 def main() -> None:

@@ -1,11 +1,13 @@
-"""What an image batch must be: float (N, 3, H, W) in [0, 1], RGB, large enough for the layers asked for."""
+"""What images and scaling factors must be."""
 
 import math
+from collections.abc import Sequence
+from numbers import Real
 
 from torch import Tensor
 
 
-def check_images(x: Tensor, name: str = "x", *, smallest: int = 1, alpha: float = 1, values: bool = True) -> None:
+def check_images(x: Tensor, name: str = "x", *, smallest: int = 1, alpha: float = 1, check_values: bool = True) -> None:
     """Refuse anything but a batch of RGB images, naming the argument, what it was and what it must be.
 
     Args:
@@ -13,7 +15,7 @@ def check_images(x: Tensor, name: str = "x", *, smallest: int = 1, alpha: float 
         name: the argument's name in the caller.
         smallest: shortest side in pixels, after downscaling by `alpha`, that the network's deepest layer needs.
         alpha: the largest downscaling factor that will be applied.
-        values: also refuse values outside [0, 1] and NaN. Training losses switch this off: networks overshoot.
+        check_values: also refuse values outside [0, 1] and NaN. Training losses switch this off: networks overshoot.
 
     Raises:
         TypeError: `x` is not a tensor.
@@ -27,15 +29,42 @@ def check_images(x: Tensor, name: str = "x", *, smallest: int = 1, alpha: float 
         raise ValueError(f"{name} must have shape (N, 3, H, W), got {tuple(x.shape)}")
     if not len(x):
         raise ValueError(f"{name} must hold at least one image, got shape {tuple(x.shape)}")
-    # The smallest side whose downscaled size, ceil(side / alpha), still reaches the layer.
-    side = math.floor((smallest - 1) * alpha) + 1
+    # The smallest side that can be downscaled, and whose downscaled size, ceil(side / alpha), still reaches the layer.
+    side = max(math.ceil(alpha), math.floor((smallest - 1) * alpha) + 1)
     height, width = x.shape[2:]
     if min(height, width) < side:
         raise ValueError(
             f"{name} is {height}×{width} pixels, too small for these layers at 1/{alpha:g} of its size: "
             f"the smallest image that works is {side}×{side}"
         )
-    if values:
+    if check_values:
         low, high = (bound.item() for bound in x.detach().aminmax())
         if not (low >= 0 and high <= 1):  # false for NaN too
             raise ValueError(f"{name} must have values in [0, 1] and no NaN, got [{low:g}, {high:g}]")
+
+
+def check_alphas(alphas: Sequence[float]) -> float:
+    """Refuse anything but different scaling factors of at least 1, and return the largest.
+
+    Raises:
+        ValueError: no sequence, none in it, one of them twice, or one that is below 1 or not finite.
+    """
+    if not isinstance(alphas, Sequence) or isinstance(alphas, str) or not alphas:
+        raise ValueError(f"alphas must be a sequence of at least one scaling factor, got {alphas!r}")
+    for alpha in alphas:
+        if not (isinstance(alpha, Real) and math.isfinite(alpha) and alpha >= 1):
+            raise ValueError(f"alpha must be a finite number of at least 1, got {alpha!r}")
+    if len(set(alphas)) < len(alphas):
+        raise ValueError(f"alphas must all be different, got {alphas!r}")
+    return max(alphas)
+
+
+def check_factors(alphas: Sequence[float]) -> float:
+    """Refuse, besides what :func:`check_alphas` does, a factor of 1: DSD_1(x) = G(x) − G(x) is zero.
+
+    Raises:
+        ValueError: likewise.
+    """
+    if 1 in alphas if isinstance(alphas, Sequence) else False:
+        raise ValueError(f"alpha must be above 1, since DSD_1 is zero for every image; got alphas={alphas!r}")
+    return check_alphas(alphas)

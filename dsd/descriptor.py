@@ -1,18 +1,15 @@
 """The deep self-dissimilarity of an image: the difference of its Gram matrices at two scales (Eq. 2)."""
 
-import math
-from collections.abc import Sequence
-from functools import lru_cache, partial
-from numbers import Real
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
+from functools import partial
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from dsd.checks import check_images
-from dsd.frozen import Backbone
-from dsd.gram import Normalize, gram, l1_norm
-from dsd.precision import full_precision
+from dsd.backbones.base import Backbone
+from dsd.checks import check_alphas, check_factors, check_images
+from dsd.gram import Normalize, gram_matrix, l1_norm
+from dsd.resize import downscale
 
 # Values of a descriptor, by layer and scaling factor: ("relu3_1", 2) → one matrix or number per sample.
 ByLayerAndAlpha = dict[tuple[str, float], Tensor]
@@ -22,84 +19,57 @@ ByLayerAndAlpha = dict[tuple[str, float], Tensor]
 PIXELS_AT_ONCE = 2**17
 
 
-def downscale(x: Tensor, alpha: float) -> Tensor:
-    """x↓α: antialiased bicubic, to the last digit what MATLAB's ``imresize(x, 1/alpha)`` computes.
+def reduce_scales(
+    x: Tensor,
+    backbone: Backbone,
+    layers: Mapping[float, Collection[str]],
+    reduce: Callable[[float, str, Tensor], Mapping[Hashable, Tensor]],
+) -> dict[Hashable, Tensor]:
+    """What `reduce` makes of the features of x↓α: one pass of the network for each scale.
 
-    Keys' cubic (a = −1/2) stretched by alpha, borders mirrored with the edge pixel repeated, output size
-    ⌈side / alpha⌉. Not clipped: a cubic overshoots [0, 1] a little at sharp edges. Written as two products with a
-    (resized × original) matrix because ``torch.nn.functional.interpolate`` renormalises at borders instead of
-    mirroring, and padding can't be aligned with the sampling grid for every non-integer alpha.
+    Features are reduced as soon as they are computed. On a CPU a large batch goes through the network in parts. Values
+    of `x` are not checked: losses feed predictions that overshoot [0, 1].
 
     Args:
-        x: float (N, C, H, W).
-        alpha: factor, at least 1, integer or not.
+        x: images, float (N, 3, H, W).
+        backbone: the network.
+        layers: {alpha: those of the backbone's layers that are wanted at this scale}; alpha = 1 is the image itself.
+        reduce: alpha, layer, features (N, C, H', W') → tensors with a first dimension of N, by any keys.
 
     Returns:
-        (N, C, ⌈H/alpha⌉, ⌈W/alpha⌉), dtype of `x`.
+        All of those tensors, by their keys.
 
     Raises:
-        ValueError: `x` is not such a tensor; alpha is below 1, not finite, or more than the shorter side.
-
-    Example:
-        >>> downscale(torch.rand(2, 3, 9, 8), alpha=2).shape
-        torch.Size([2, 3, 5, 4])
+        ValueError: `x` is not an image batch, or too small for the deepest layer at the largest alpha.
     """
-    if not isinstance(x, Tensor) or not x.is_floating_point() or x.ndim != 4:
-        was = f"{x.dtype} {tuple(x.shape)}" if isinstance(x, Tensor) else type(x).__name__
-        raise ValueError(f"x must be a float tensor of shape (N, C, H, W), got {was}")
-    if _largest([alpha]) > min(x.shape[2:]):
-        raise ValueError(f"alpha must not exceed the image's shorter side, got {alpha} for {tuple(x.shape)}")
-    if alpha == 1:
-        return x
-    with full_precision(x.device.type):
-        rows, columns = (_resize_matrix(side, float(alpha), x.dtype, x.device) for side in x.shape[2:])
-        return rows @ (x @ columns.mT)
+    check_images(x, smallest=backbone.smallest, alpha=check_alphas(list(layers)), check_values=False)
+    at_once = max(1, PIXELS_AT_ONCE // x[0, 0].numel()) if x.device.type == "cpu" else len(x)
+    parts = [
+        {
+            key: value
+            for alpha, wanted in layers.items()
+            for reduced in backbone(downscale(part, alpha), partial(reduce, alpha), wanted).values()
+            for key, value in reduced.items()
+        }
+        for part in x.split(at_once)
+    ]
+    if len(parts) == 1:  # keeps the memory layout, and so the last digit of sums
+        return parts[0]
+    return {key: torch.cat([part[key] for part in parts]) for key in parts[0]}
 
 
-def _largest(alphas: Sequence[float]) -> float:
-    """Check scaling factors and return the largest."""
-    if not isinstance(alphas, Sequence) or isinstance(alphas, str) or not alphas:
-        raise ValueError(f"alphas must be a sequence of at least one scaling factor, got {alphas!r}")
-    for alpha in alphas:
-        if not (isinstance(alpha, Real) and math.isfinite(alpha) and alpha >= 1):
-            raise ValueError(f"alpha must be a finite number of at least 1, got {alpha!r}")
-    return max(alphas)
-
-
-@lru_cache(maxsize=16)
-def _resize_matrix(side: int, alpha: float, dtype: torch.dtype, device: torch.device) -> Tensor:
-    """(⌈side/alpha⌉, side) weights of MATLAB's bicubic `imresize` along one dimension."""
-    resized = math.ceil(side / alpha - 1e-9)  # 21/1.4 is 15, not 15.000000000000002
-    centres = (np.arange(resized) + 0.5) * alpha - 0.5  # in pixels of the original
-    taps = np.floor(centres - 2 * alpha)[:, None] + np.arange(math.ceil(4 * alpha) + 2)
-    distance = np.abs(centres[:, None] - taps) / alpha
-    weights = np.where(
-        distance <= 1,
-        1.5 * distance**3 - 2.5 * distance**2 + 1,
-        np.where(distance <= 2, -0.5 * distance**3 + 2.5 * distance**2 - 4 * distance + 2, 0),
-    )
-    weights /= weights.sum(axis=1, keepdims=True)
-    mirrored = taps.astype(int) % (2 * side)
-    mirrored = np.minimum(mirrored, 2 * side - 1 - mirrored)
-    matrix = np.zeros((resized, side))
-    np.add.at(matrix, (np.arange(resized)[:, None], mirrored), weights)
-    with torch.inference_mode(False):  # a cached inference tensor could not be used in a later backward pass
-        return torch.as_tensor(matrix, dtype=dtype, device=device)
-
-
-def grams(
+def gram_matrices(
     x: Tensor, backbone: Backbone, alphas: Sequence[float] = (1,), normalize: Normalize = "chw"
 ) -> ByLayerAndAlpha:
     """Gram matrices of every layer of the backbone at every scale x↓α (alpha = 1: the image itself).
 
-    Features are reduced to their Gram matrix as soon as they are computed, so without gradients only one layer's
-    features are in memory at a time. Values of `x` are not checked: losses feed predictions that overshoot [0, 1].
+    Without gradients only one layer's features are in memory at a time. Values of `x` are not checked.
 
     Args:
         x: images, float (N, 3, H, W).
         backbone: the network; its layers are the ones reported.
         alphas: scaling factors, each at least 1.
-        normalize: as for :func:`dsd.gram.gram`.
+        normalize: as for :func:`dsd.gram.gram_matrix`.
 
     Returns:
         {(layer, alpha): (N, C, C)}.
@@ -110,42 +80,42 @@ def grams(
     Example:
         >>> from dsd import VGG19
         >>> backbone = VGG19(("relu1_2", "relu2_1"), weights="random")
-        >>> {key: tuple(g.shape) for key, g in grams(torch.rand(1, 3, 32, 32), backbone, (1, 2)).items()}
+        >>> {key: tuple(g.shape) for key, g in gram_matrices(torch.rand(1, 3, 32, 32), backbone, (1, 2)).items()}
         {('relu1_2', 1): (1, 64, 64), ('relu2_1', 1): (1, 128, 128), ('relu1_2', 2): (1, 64, 64), \
 ('relu2_1', 2): (1, 128, 128)}
     """
-    check_images(x, smallest=backbone.smallest, alpha=_largest(alphas), values=False)
-    reduce = partial(gram, normalize=normalize)
-    at_once = max(1, PIXELS_AT_ONCE // x[0, 0].numel()) if x.device.type == "cpu" else len(x)
-    parts = [
-        {(layer, alpha): g for alpha in alphas for layer, g in backbone(downscale(part, alpha), reduce).items()}
-        for part in x.split(at_once)
-    ]
-    return {key: torch.cat([part[key] for part in parts]) for key in parts[0]}
+    check_alphas(alphas)
+    return reduce_scales(  # type: ignore[return-value]
+        x,
+        backbone,
+        dict.fromkeys(alphas, backbone.layers),
+        lambda alpha, layer, features: {(layer, alpha): gram_matrix(features, normalize)},
+    )
 
 
-def dsd(
+def dsd_matrices(
     x: Tensor,
     backbone: Backbone,
     alphas: Sequence[float] = (2,),
     normalize: Normalize = "chw",
     *,
-    values: bool = True,
+    check_values: bool = True,
 ) -> ByLayerAndAlpha:
     """Deep self-dissimilarity DSD_α(x) = G(x) − G(x↓α) of every layer of the backbone (Eq. 2).
 
     Args:
         x: images, float (N, 3, H, W) in [0, 1], RGB.
         backbone: the network; its layers are the ones reported.
-        alphas: scaling factors; the paper uses 2 or 4.
-        normalize: as for :func:`dsd.gram.gram`; ``"chw"`` is the convention behind the paper's printed numbers.
-        values: refuse values outside [0, 1]; a training loss switches this off, since networks overshoot.
+        alphas: scaling factors above 1; the paper uses 2 or 4.
+        normalize: as for :func:`dsd.gram.gram_matrix`; ``"chw"`` is the convention behind the paper's printed numbers.
+        check_values: refuse values outside [0, 1]; a training loss switches this off, since networks overshoot.
 
     Returns:
         {(layer, alpha): (N, C, C)}, symmetric; differentiable in `x`.
 
     Raises:
-        ValueError: `x` is not an image batch in [0, 1], or too small for the deepest layer at the largest alpha.
+        ValueError: `x` is not an image batch in [0, 1], or too small for the deepest layer at the largest alpha; or
+            an alpha is 1, for which a DSD is zero.
 
     Reference:
         Kligvasser et al., NeurIPS 2021, Eq. 2.
@@ -153,11 +123,11 @@ def dsd(
     Example:
         >>> from dsd import VGG19
         >>> x = torch.rand(2, 3, 32, 32)
-        >>> dsd(x, VGG19(("relu2_1",), weights="random"))["relu2_1", 2].shape
+        >>> dsd_matrices(x, VGG19(("relu2_1",), weights="random"))["relu2_1", 2].shape
         torch.Size([2, 128, 128])
     """
-    check_images(x, smallest=backbone.smallest, alpha=_largest(alphas), values=values)
-    scales = grams(x, backbone, (1, *alphas), normalize)
+    check_images(x, smallest=backbone.smallest, alpha=check_factors(alphas), check_values=check_values)
+    scales = gram_matrices(x, backbone, (1, *alphas), normalize)
     return {(layer, alpha): scales[layer, 1] - scales[layer, alpha] for alpha in alphas for layer in backbone.layers}
 
 
@@ -166,7 +136,7 @@ def dsd_norm(
 ) -> ByLayerAndAlpha:
     """‖DSD_α(x)‖₁ of every layer, the mean of |·| over the C² entries: low for smooth images, in the paper's reading.
 
-    Args, Raises: as for :func:`dsd`.
+    Args, Raises: as for :func:`dsd_matrices`.
 
     Returns:
         {(layer, alpha): (N,)}. Where the paper uses several layers, it sums them.
@@ -177,4 +147,4 @@ def dsd_norm(
         >>> norms = dsd_norm(x, VGG19(("relu1_2", "relu2_1"), weights="random"))
         >>> sum(norms.values()).mean().backward()
     """
-    return {key: l1_norm(value) for key, value in dsd(x, backbone, alphas, normalize).items()}
+    return {key: l1_norm(value) for key, value in dsd_matrices(x, backbone, alphas, normalize).items()}

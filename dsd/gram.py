@@ -7,12 +7,12 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from dsd.checks import check_images
-from dsd.precision import full_precision
+from dsd.precision import at_least_float32, full_precision
 
 Normalize = Literal["chw", "hw"]
 
 
-def gram(features: Tensor, normalize: Normalize = "chw") -> Tensor:
+def gram_matrix(features: Tensor, normalize: Normalize = "chw") -> Tensor:
     r"""Gram matrix of feature maps, one per sample.
 
     .. math:: G_{ij} = \frac{1}{Z} \sum_k \varphi^i_k \varphi^j_k
@@ -35,17 +35,16 @@ def gram(features: Tensor, normalize: Normalize = "chw") -> Tensor:
 
     Example:
         >>> features = torch.rand(2, 8, 5, 7, requires_grad=True)
-        >>> gram(features).shape
+        >>> gram_matrix(features).shape
         torch.Size([2, 8, 8])
-        >>> gram(features).sum().backward()
+        >>> gram_matrix(features).sum().backward()
     """
     if normalize not in get_args(Normalize):
         raise ValueError(f"normalize must be one of {', '.join(get_args(Normalize))}; got {normalize!r}")
     if features.ndim != 4 or not features.numel():
         raise ValueError(f"features must have shape (N, C, H, W) with no empty side, got {tuple(features.shape)}")
     with full_precision(features.device.type):
-        flat = features.flatten(2)
-        flat = flat if flat.dtype == torch.float64 else flat.float()
+        flat = at_least_float32(features.flatten(2))
         positions = flat.shape[2]
         return _ProductWithItself.apply(flat) / (positions * (flat.shape[1] if normalize == "chw" else 1))
 
@@ -72,7 +71,7 @@ def patch_gram(x: Tensor, size: int, normalize: Normalize = "chw") -> Tensor:
     Args:
         x: images, float (N, 3, H, W).
         size: side n of a patch, at least 1.
-        normalize: as for :func:`gram`, with C = 3·size².
+        normalize: as for :func:`gram_matrix`, with C = 3·size².
 
     Returns:
         (N, 3·size², 3·size²); rows ordered by channel, then row, then column of the patch.
@@ -89,8 +88,8 @@ def patch_gram(x: Tensor, size: int, normalize: Normalize = "chw") -> Tensor:
     """
     if size < 1:
         raise ValueError(f"size must be at least 1, got {size}")
-    check_images(x, smallest=size, values=False)
-    return gram(F.unfold(x, size).unsqueeze(-1), normalize)
+    check_images(x, smallest=size, check_values=False)
+    return gram_matrix(F.unfold(x, size).unsqueeze(-1), normalize)
 
 
 def l1_norm(matrices: Tensor) -> Tensor:

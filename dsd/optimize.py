@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
+from dsd.checkpoint import load_checkpoint, save_checkpoint
 from dsd.checks import check_images
-from dsd.files import written
 
 EVERY = 100  # steps from checkpoint to checkpoint
 Optimizer = Literal["Adam", "SGD"]
@@ -40,7 +40,7 @@ def optimize(
     halve_every: int | None = None,
     residual_std: float = 0,
     snapshots: Collection[int] = (),
-    box: bool = True,
+    clamp: bool = True,
     seed: int = 0,
     description: str = "optimising",
     checkpoint: str | Path | None = None,
@@ -57,7 +57,7 @@ def optimize(
         halve_every: steps after which the learning rate is halved, again and again; None keeps it.
         residual_std: standard deviation of r at the beginning.
         snapshots: steps after which the image is kept; 0 is the beginning.
-        box: keep images in [0, 1] after every step; else they may leave it.
+        clamp: keep images in [0, 1] after every step; else they may leave it.
         seed: of r.
         description: of the progress bar.
         checkpoint: a file to go on from when it is there, written every 100 steps and at the end. It does not know the
@@ -68,7 +68,7 @@ def optimize(
 
     Raises:
         ValueError: `start` is no image batch in [0, 1]; negative steps; unknown optimizer; halve_every below 1;
-            snapshots never reached; the checkpoint is of another run.
+            snapshots never reached; the checkpoint is damaged or of another run.
         FloatingPointError: the loss is no longer finite; the message names the step.
 
     Reference:
@@ -91,25 +91,24 @@ def optimize(
     generator = torch.Generator().manual_seed(seed)
     residual = residual_std * torch.randn(start.shape, generator=generator, dtype=start.dtype)
     x = start.detach() + residual.to(start.device)
-    x = (x.clamp_(0, 1) if box else x).requires_grad_()
+    x = (x.clamp_(0, 1) if clamp else x).requires_grad_()
     descent = {"Adam": torch.optim.Adam, "SGD": torch.optim.SGD}[optimizer]([x], lr=learning_rate)
     schedule = torch.optim.lr_scheduler.StepLR(descent, halve_every or max(steps, 1), gamma=0.5)
     path, first = Trajectory(x), 0
     checkpoint = Path(checkpoint) if checkpoint is not None else None
     pixels = hashlib.sha256(start.detach().double().cpu().numpy().tobytes()).hexdigest()
     settings = {"start": pixels, "steps": steps, "learning_rate": learning_rate, "optimizer": optimizer}
-    settings |= {"halve_every": halve_every, "residual_std": residual_std, "box": box, "seed": seed}
+    settings |= {"halve_every": halve_every, "residual_std": residual_std, "clamp": clamp, "seed": seed}
     settings["snapshots"] = sorted(snapshots)
     if checkpoint is not None and checkpoint.is_file():
         first = _resume(checkpoint, settings, path, x, descent, schedule)
     with tqdm(range(first, steps + 1), desc=description, unit="step", initial=first, total=steps + 1) as progress:
         for step in progress:
             if checkpoint is not None and (step % EVERY == 0 or step == steps) and step > first:
-                state = {"settings": settings, "step": step, "losses": path.losses, "snapshots": path.snapshots}
-                state |= {"x": x.detach(), "descent": descent.state_dict(), "schedule": schedule.state_dict()}
+                state = {"step": step, "losses": path.losses, "snapshots": path.snapshots, "x": x.detach()}
+                state |= {"descent": descent.state_dict(), "schedule": schedule.state_dict()}
                 checkpoint.parent.mkdir(parents=True, exist_ok=True)
-                with written(checkpoint) as file:
-                    torch.save(state, file)
+                save_checkpoint(checkpoint, state, settings)
             if step in snapshots:
                 path.snapshots[step] = x.detach().clone()
             with torch.set_grad_enabled(step < steps):
@@ -123,7 +122,7 @@ def optimize(
             value.backward()
             descent.step()
             schedule.step()
-            if box:
+            if clamp:
                 x.data.clamp_(0, 1)
             progress.set_postfix(loss=f"{path.losses[-1]:.4g}", refresh=False)
     path.image = x.detach()
@@ -139,9 +138,7 @@ def _resume(
     schedule: torch.optim.lr_scheduler.LRScheduler,
 ) -> int:
     """Bring everything to where a checkpoint left it; returns the step that is next."""
-    state = torch.load(checkpoint, map_location=x.device, weights_only=True)
-    if state["settings"] != settings:
-        raise ValueError(f"{checkpoint} is of another run, {state['settings']}; this one is {settings}")
+    state = load_checkpoint(checkpoint, settings, x.device)
     x.data.copy_(state["x"])
     descent.load_state_dict(state["descent"])
     schedule.load_state_dict(state["schedule"])

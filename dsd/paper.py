@@ -1,4 +1,4 @@
-"""Every number that the paper prints, and the setting of each of its experiments, as data.
+"""Numbers that the paper prints, and the settings of its experiments, as data.
 
 Kligvasser, Rott Shaham, Bahat & Michaeli, "Deep Self-Dissimilarities as Powerful Visual Fingerprints", NeurIPS 2021.
 """
@@ -10,64 +10,36 @@ from typing import Any
 FIG2: dict[str, Any] = {
     "layers": ["relu1_2", "relu2_1", "relu2_2", "relu3_1", "relu4_1"],
     "patch_sizes": [5, 7, 9, 11],
-    "alpha": 4,
+    "alpha": 4.0,
 }
-FIG3: dict[str, Any] = {"layers": ["relu3_1"], "alpha": 2, "resize": 256, "crop": 224, "images": 50_000}
-FIG4: dict[str, Any] = {
+FIG3: dict[str, Any] = {"layers": ["relu3_1"], "alpha": 2.0, "resize": 256, "crop": 224}  # ImageNet's validation set
+FIG4: dict[str, Any] = {  # with Adam
     "layers": ["relu2_1", "relu2_2", "relu3_1"],
     "alpha": 2,
-    "content": "108082",
-    "reference": "123074",
-    "optimizer": "Adam",
+    "alphas": [1, 2, 4],  # scales of the pyramids
+    "content": "bsds500/val/108082.jpg",  # as data/README.md lays BSDS500 out
+    "reference": "bsds500/val/123074.jpg",
     "learning_rate": 5e-4,
     "steps": 3000,
     "halve_every": 1000,
     "residual_std": 1e-3,
 }
-FIG6: dict[str, Any] = {"layers": ["relu3_1"], "alpha": 4, "steps": [500, 5000]}
+FIG6: dict[str, Any] = {"layers": ["relu3_1"], "alpha": 4.0, "steps": [500, 5000]}
 FIG7: dict[str, Any] = {
     "layers": ["relu2_1", "relu2_2", "relu3_1"],
-    "alpha": 2,
-    "images": 200,
+    "alpha": 2.0,
+    "count": 200,  # PieAPP's references
     "bins": 50,
-    "range": [1e-3, 40e-3],
+    "limits": [1e-3, 40e-3],
 }
 FULL_REFERENCE: dict[str, Any] = {"layers": ["relu2_1", "relu3_1", "relu4_1", "relu5_1"], "alphas": [2, 4]}  # Table 1
-NO_REFERENCE: dict[str, Any] = {  # the regressor ψ of Eq. 5 and Table 2
-    "layers": ["relu1_2", "relu2_1", "relu2_2", "relu3_1"],
-    "alphas": [2, 4],
-    "residual_blocks": 12,
-    "widths": [32, 32, 64, 64, 128, 128],
-    "crop": 80,
-    "learning_rate": 2e-4,
-    "batch_size": 16,
-    "epochs": 2000,
-    "halve_at": [800],
-}
-CONTEXTUAL: dict[str, Any] = {"bandwidth": 0.5, "epsilon": 1e-5}
-SUPER_RESOLUTION: dict[str, Any] = {
-    "scale": 4,
-    "residual_blocks": 10,
-    "features": 64,
-    "perceptual_layers": ["conv5_4"],
-    "lambda_rec": 1,
-    "lambda_dsd": 100,
-    "learning_rate": 2e-4,
-    "betas": [0.9, 0.99],
-    "batch_size": 16,
-    "crop": 40,
-    "steps": 300_000,
-    "halve_at": [90_000, 180_000, 270_000],
-}
-TABLE3_RESIDUAL_BLOCKS = 5
-DEBLURRING: dict[str, Any] = {"residual_blocks": 10, "pairs": 30_000, "scenes": 300}
 
 # Printed results.
 
 # ‖DSD_2‖₁ at ReLU3_1 over the ImageNet validation images of a class: mean and standard deviation.
 CLASS_STATISTICS = {
-    "n09421951": {"name": "sandbar", "mean": 2.1e-3, "std": 0.83e-3},
-    "n04589890": {"name": "window screen", "mean": 13.5e-3, "std": 11.0e-3},
+    "n09421951": {"mean": 2.1e-3, "std": 0.83e-3},  # sandbar
+    "n04589890": {"mean": 13.5e-3, "std": 11.0e-3},  # window screen
 }
 
 # Fig. 6: ‖DSD_4‖₁ by optimisation step.
@@ -81,17 +53,4 @@ TABLE1 = {
     "MSS": {"relu2_1": 0.645, "relu3_1": 0.698, "relu4_1": 0.709, "relu5_1": 0.714},
     "DSD_2": {"relu2_1": 0.463, "relu3_1": 0.608, "relu4_1": 0.769, "relu5_1": 0.761},
     "DSD_4": {"relu2_1": 0.570, "relu3_1": 0.667, "relu4_1": 0.607, "relu5_1": 0.600},
-}
-TABLE1_LPIPS = 0.641
-
-# Table 2: the same without a reference.
-TABLE2 = {"NIQE": 0.223, "Ma": 0.284, "BRISQUE": 0.363, "DSD_2": 0.330, "DSD_4": 0.444}
-
-# Table 3: ×4 super-resolution, (PSNR in dB, LPIPS, NIQE) by loss and layer.
-TABLE3 = {
-    "CX": {"relu2_1": (25.35, 0.251, 7.87), "relu2_2": (25.77, 0.253, 6.02), "relu3_1": (25.69, 0.246, 5.98)},
-    "PDL": {"relu2_1": (25.21, 0.208, 5.80), "relu2_2": (25.22, 0.212, 4.33), "relu3_1": (25.25, 0.211, 4.50)},
-    "Style": {"relu2_1": (24.93, 0.197, 3.64), "relu2_2": (24.84, 0.188, 3.73), "relu3_1": (24.66, 0.190, 4.20)},
-    "MSS": {"relu2_1": (24.77, 0.197, 3.86), "relu2_2": (24.72, 0.190, 4.01), "relu3_1": (24.87, 0.196, 3.87)},
-    "DSD": {"relu2_1": (24.88, 0.194, 3.49), "relu2_2": (25.11, 0.187, 3.78), "relu3_1": (24.99, 0.190, 4.06)},
 }

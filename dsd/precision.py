@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
+from torch import Tensor
 
 
 @contextmanager
@@ -25,3 +26,8 @@ def full_precision(device_type: str) -> Iterator[None]:
             setting.fp32_precision = "none"  # follow the process-wide setting again, where it did
             if setting.fp32_precision != value:
                 setting.fp32_precision = value
+
+
+def at_least_float32(x: Tensor) -> Tensor:
+    """`x` in float32, or float64 where it is."""
+    return x if x.dtype == torch.float64 else x.float()

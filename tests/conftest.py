@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from dsd import VGG19
-from dsd.backbone import WEIGHT_FILES
-from dsd.data import data_root
+from dsd.backbones.vgg19 import WEIGHT_FILES
+from dsd.paths import data_root
 
 REPOSITORY = Path(__file__).parents[1]
 

@@ -32,10 +32,12 @@ def test_refuses(x, error, message):
 
 
 def test_out_of_range_values_pass_where_allowed():
-    check_images(GOOD * 2 - 0.5, values=False)
+    check_images(GOOD * 2 - 0.5, check_values=False)
 
 
-@pytest.mark.parametrize(("smallest", "alpha", "side"), [(4, 1, 4), (4, 2, 7), (8, 4, 29), (4, 2.5, 8), (1, 4, 1)])
+@pytest.mark.parametrize(
+    ("smallest", "alpha", "side"), [(4, 1, 4), (4, 2, 7), (8, 4, 29), (4, 2.5, 8), (1, 4, 4), (1, 1, 1)]
+)
 def test_names_the_smallest_size_that_works(smallest, alpha, side):
     check_images(torch.rand(1, 3, side, side + 5), smallest=smallest, alpha=alpha)
     if side > 1:

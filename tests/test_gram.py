@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from dsd import gram, l1_norm, patch_gram
+from dsd import gram_matrix, l1_norm, patch_gram
 
 FEATURES = torch.randn(3, 5, 6, 7, dtype=torch.float64)
 
@@ -17,18 +17,18 @@ def test_gram_against_its_definition(normalize):
                 expected[n, i, j] = (features[n, i] * features[n, j]).sum() / (6 * 7)
     if normalize == "chw":
         expected /= 5
-    np.testing.assert_allclose(gram(FEATURES, normalize), expected, rtol=1e-12)
+    np.testing.assert_allclose(gram_matrix(FEATURES, normalize), expected, rtol=1e-12)
 
 
 def test_gram_is_symmetric_and_positive_semidefinite():
-    g = gram(FEATURES)
+    g = gram_matrix(FEATURES)
     torch.testing.assert_close(g, g.mT, rtol=0, atol=1e-14)
     assert torch.linalg.eigvalsh(g).min() > -1e-12
 
 
 def test_batch_equals_loop_in_any_memory_format():
-    together = gram(FEATURES.contiguous(memory_format=torch.channels_last))
-    torch.testing.assert_close(together, torch.cat([gram(f[None]) for f in FEATURES]))
+    together = gram_matrix(FEATURES.contiguous(memory_format=torch.channels_last))
+    torch.testing.assert_close(together, torch.cat([gram_matrix(f[None]) for f in FEATURES]))
 
 
 @pytest.mark.parametrize(
@@ -36,23 +36,23 @@ def test_batch_equals_loop_in_any_memory_format():
     [(torch.float64, torch.float64, 0), (torch.float32, torch.float32, 1e-5), (torch.bfloat16, torch.float32, 2e-2)],
 )
 def test_accumulates_in_float32_or_better(dtype, expected, rtol):
-    g = gram(FEATURES.to(dtype))
+    g = gram_matrix(FEATURES.to(dtype))
     assert g.dtype == expected
-    torch.testing.assert_close(g.double(), gram(FEATURES), rtol=rtol, atol=rtol * 0.2)
+    torch.testing.assert_close(g.double(), gram_matrix(FEATURES), rtol=rtol, atol=rtol * 0.2)
 
 
 def test_autocast_does_not_touch_it():
     features = FEATURES.float()
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        assert torch.equal(gram(features), gram(features))
-        assert gram(features).dtype == torch.float32
-        autocast = gram(features)
-    assert torch.equal(autocast, gram(features))
+        assert torch.equal(gram_matrix(features), gram_matrix(features))
+        assert gram_matrix(features).dtype == torch.float32
+        autocast = gram_matrix(features)
+    assert torch.equal(autocast, gram_matrix(features))
 
 
 def test_gradient(device):
     x = FEATURES[:2, :3].to(device).requires_grad_()
-    assert torch.autograd.gradcheck(gram, x)
+    assert torch.autograd.gradcheck(gram_matrix, x)
 
 
 @pytest.mark.parametrize("size", [1, 2, 5])
@@ -67,7 +67,7 @@ def test_patch_gram_against_its_definition(size):
 
 def test_patch_gram_of_single_pixels_is_the_gram_of_the_image():
     x = torch.rand(2, 3, 9, 8)
-    torch.testing.assert_close(patch_gram(x, 1), gram(x))
+    torch.testing.assert_close(patch_gram(x, 1), gram_matrix(x))
 
 
 def test_l1_norm_is_the_mean_of_absolute_entries_and_has_a_finite_gradient_at_zero():
@@ -81,9 +81,9 @@ def test_l1_norm_is_the_mean_of_absolute_entries_and_has_a_finite_gradient_at_ze
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: gram(FEATURES, "c"), "normalize must be one of chw, hw; got 'c'"),
-        (lambda: gram(FEATURES[0]), r"shape \(N, C, H, W\) with no empty side, got \(5, 6, 7\)"),
-        (lambda: gram(FEATURES[..., :0]), r"got \(3, 5, 6, 0\)"),
+        (lambda: gram_matrix(FEATURES, "c"), "normalize must be one of chw, hw; got 'c'"),
+        (lambda: gram_matrix(FEATURES[0]), r"shape \(N, C, H, W\) with no empty side, got \(5, 6, 7\)"),
+        (lambda: gram_matrix(FEATURES[..., :0]), r"got \(3, 5, 6, 0\)"),
         (lambda: patch_gram(torch.rand(1, 3, 8, 8), 0), "size must be at least 1, got 0"),
         (lambda: patch_gram(torch.rand(1, 3, 8, 8), 9), "smallest image that works is 9×9"),
         (lambda: patch_gram(torch.rand(1, 1, 8, 8), 3), r"\(N, 3, H, W\)"),
@@ -96,4 +96,4 @@ def test_refuses(call, message):
 
 def test_second_derivatives():
     features = torch.rand(2, 3, 2, 2, dtype=torch.float64, requires_grad=True)
-    assert torch.autograd.gradgradcheck(gram, features)
+    assert torch.autograd.gradgradcheck(gram_matrix, features)

@@ -15,7 +15,7 @@ def start():
 
 def test_adam_written_out():
     x = start()
-    path = optimize(x, squares, steps=3, learning_rate=0.01, box=False)
+    path = optimize(x, squares, steps=3, learning_rate=0.01, clamp=False)
     z, m, v = x.clone(), torch.zeros_like(x), torch.zeros_like(x)
     for step in range(1, 4):
         g = 2 * (z - 0.25)
@@ -27,7 +27,7 @@ def test_adam_written_out():
 
 def test_gradient_descent_written_out():
     x = start()
-    path = optimize(x, squares, steps=2, learning_rate=0.1, optimizer="SGD", box=False)
+    path = optimize(x, squares, steps=2, learning_rate=0.1, optimizer="SGD", clamp=False)
     torch.testing.assert_close(path.image, 0.25 + (x - 0.25) * 0.8**2)
 
 
@@ -58,9 +58,9 @@ def test_halves_the_step():
     torch.testing.assert_close(path.image, x - 0.1 - 0.1 - 0.05 - 0.05)
 
 
-def test_box():
+def test_clamps():
     assert optimize(start(), lambda x: -x.sum(), steps=9, learning_rate=0.3).image.max() == 1
-    assert optimize(start(), lambda x: -x.sum(), steps=9, learning_rate=0.3, box=False).image.max() > 1.5
+    assert optimize(start(), lambda x: -x.sum(), steps=9, learning_rate=0.3, clamp=False).image.max() > 1.5
 
 
 def test_the_seed_decides():
@@ -75,7 +75,7 @@ def test_the_seed_decides():
 def test_images_of_a_batch_do_not_meet(backbone):
     x, y = start().repeat(1, 1, 2, 2), torch.rand(2, 3, 16, 16)
     loss = DSDLoss(backbone, reduction="none")
-    target = loss.describe(y)
+    target = loss.encode(y)
     together = optimize(x, lambda z: loss(z, target), steps=3, learning_rate=1e-3).image
     for k in range(2):
         alone = {key: value[k : k + 1] for key, value in target.items()}
@@ -98,13 +98,18 @@ def test_goes_on_where_it_was_killed(tmp_path):
 
     with pytest.raises(KeyboardInterrupt):
         optimize(x, killed, checkpoint=checkpoint, **options)
-    with pytest.raises(ValueError, match=r"checkpoint\.pt is of another run, .*'seed': 0.*; this one is .*'seed': 1"):
+    with pytest.raises(ValueError, match=r"checkpoint\.pt is of another run: seed is 0 there and 1 here"):
         optimize(x, squares, seed=1, checkpoint=checkpoint, **options)
     calls = 220 - 51  # what is left from step 200 to 250; more would fail
     resumed = optimize(x, killed, checkpoint=checkpoint, **options)
     assert torch.equal(resumed.image, undisturbed.image)
     assert resumed.losses == undisturbed.losses
     assert all(torch.equal(resumed.snapshots[step], image) for step, image in undisturbed.snapshots.items())
+    content = bytearray(checkpoint.read_bytes())
+    content[len(content) // 2] ^= 1
+    (tmp_path / "flipped.pt").write_bytes(content)
+    with pytest.raises(ValueError, match=r"flipped\.pt is damaged"):
+        optimize(x, squares, checkpoint=tmp_path / "flipped.pt", **options)
     calls = 219  # the result itself was kept
     assert torch.equal(optimize(x, killed, checkpoint=checkpoint, **options).image, undisturbed.image)
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from dsd.data.images import find_folder
+from dsd.paths import find_folder
 
 Kind = Literal["probability", "score difference"]
 SCORES = {"dmos": 1, "score": 1, "mos": -1}  # how a rising value changes how bad the image is
@@ -38,7 +38,7 @@ class RatedImages:
 
     Example:
         >>> pair = Pair(Path("set/x.png"), Path("set/x/blurred.png"), Path("set/x/noisy.png"), 0.7)
-        >>> RatedImages("set", [pair], "probability").describe()["images"]
+        >>> RatedImages("set", [pair], "probability").provenance()["images"]
         2
     """
 
@@ -136,12 +136,12 @@ class RatedImages:
 
     def images(self) -> dict[Path, list[Path]]:
         """The distinct distorted images of each reference, sorted; the reference itself where it was rated too."""
-        found: dict[Path, set[Path]] = {}
+        distorted: dict[Path, set[Path]] = {}
         for pair in self.pairs:
-            found.setdefault(pair.reference, set()).update((pair.a, pair.b))
-        return {reference: sorted(images) for reference, images in found.items()}
+            distorted.setdefault(pair.reference, set()).update((pair.a, pair.b))
+        return {reference: sorted(images) for reference, images in distorted.items()}
 
-    def describe(self) -> dict[str, str | int]:
+    def provenance(self) -> dict[str, str | int]:
         """What a table must say about its data: name, counts, SHA-256 of the relative file names and preferences."""
         root = self.root
         lines = sorted(

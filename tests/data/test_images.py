@@ -3,7 +3,17 @@ import pytest
 import torch
 from PIL import Image
 
-from dsd.data import Photographs, data_root, embedded_photographs, find_folder, find_images, load_image
+from dsd.data.images import (
+    EMBEDDED,
+    embedded_photographs,
+    find_image,
+    find_images,
+    from_pil,
+    load_image,
+    luma,
+    save_image,
+    to_uint8,
+)
 
 GRADIENT = np.arange(12 * 20 * 3, dtype=np.uint8).reshape(12, 20, 3)
 
@@ -103,14 +113,6 @@ def test_follows_links_and_skips_what_only_looks_like_an_image(tmp_path):
     assert find_images(tmp_path / "set") == [tmp_path / "set" / "class" / "1.png"]
 
 
-def test_folders_are_found_by_path_and_under_the_data_root(tmp_path, monkeypatch):
-    (tmp_path / "set").mkdir()
-    monkeypatch.setenv("DSD_DATA", str(tmp_path))
-    assert data_root() == tmp_path
-    assert find_folder("set") == tmp_path / "set"
-    assert find_folder(tmp_path / "set") == tmp_path / "set"
-
-
 def test_missing_and_empty_folders(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"no folder nowhere: looked at nowhere and .*nowhere"):
         find_images("nowhere")
@@ -125,77 +127,52 @@ def test_embedded_photographs_are_all_there():
     assert sum(bool((image[0] != image[1]).any()) for image in images) == 5
 
 
-def imagenet_layout(root, classes=3, each=4):
-    generator = np.random.default_rng(0)
-    for label in range(classes):
-        for number in range(each):
-            pixels = generator.integers(0, 255, (40, 50, 3), dtype=np.uint8)
-            save(root / f"n0000000{label}" / f"ILSVRC2012_val_{number:08}.JPEG", Image.fromarray(pixels), format="JPEG")
-    return root
+def test_images_are_found_by_path_under_the_data_root_and_as_embedded_ones(tmp_path, picture, monkeypatch):
+    monkeypatch.setenv("DSD_DATA", str(tmp_path))
+    assert find_image(picture) == picture
+    assert find_image("picture.png") == picture
+    assert [find_image(name) for name in EMBEDDED] == embedded_photographs()
+    monkeypatch.chdir(save(tmp_path / "here" / "coffee.png", Image.fromarray(GRADIENT)).parent)
+    assert find_image("coffee.png").absolute() == tmp_path / "here" / "coffee.png"
+    for name in ("nowhere.png", tmp_path / "here"):
+        with pytest.raises(FileNotFoundError, match=rf"no image .*{name}: looked at .* and astronaut\.png, .*rocket"):
+            find_image(name)
 
 
-def test_class_folders_are_classes(tmp_path):
-    photographs = Photographs.from_folder(imagenet_layout(tmp_path / "val"), resize=32, crop=24)
-    assert len(photographs) == 12
-    assert photographs.grouping == "class"
-    assert {view.group for view in photographs.views} == {"n00000000", "n00000001", "n00000002"}
-    assert photographs[0].shape == (3, 24, 24)
+def test_embedded_photographs_without_scikit_image(monkeypatch):
+    monkeypatch.setattr("dsd.data.images.find_spec", lambda _: None)
+    for find in (embedded_photographs, lambda: find_image("coffee.png")):
+        with pytest.raises(ModuleNotFoundError, match="pip install scikit-image"):
+            find()
 
 
-def test_crops_of_a_flat_folder_are_grouped_by_photograph(tmp_path):
-    flat = imagenet_layout(tmp_path, classes=1) / "n00000000"
-    photographs = Photographs.from_folder(flat, resize=None, crop=16, count=6, crops=3)
-    assert photographs.grouping == "photograph"
-    groups = [view.group for view in photographs.views]
-    assert sorted(groups) == sorted(groups[:2] * 3)  # two photographs, in turn
-    assert len({view.position for view in photographs.views}) == 6
+def test_all_values_of_8_bits_survive(tmp_path):
+    values = np.arange(256 * 3, dtype=np.uint8).reshape(16, 16, 3)
+    x = from_pil(Image.fromarray(values))
+    np.testing.assert_array_equal(to_uint8(x), values)
+    save_image(x, tmp_path / "x.png")
+    assert torch.equal(load_image(tmp_path / "x.png"), x)
 
 
-def test_same_seed_same_views(tmp_path):
-    folder = imagenet_layout(tmp_path)
-
-    def views(seed):
-        return Photographs.from_folder(folder, count=5, crops=2, seed=seed).views
-
-    assert views(1) == views(1) != views(2)
-
-
-def test_central_crop_is_torchvisions(picture):
+def test_saves_what_torchvision_would(tmp_path):
     from torchvision.transforms.v2 import functional as transforms
 
-    photographs = Photographs.from_folder(picture.parent, resize=9, crop=8)
-    expected = transforms.center_crop(transforms.resize(load_image(picture), [9], antialias=True), [8])
-    torch.testing.assert_close(photographs[0], expected)
+    x = torch.rand(3, 20, 30, generator=torch.Generator().manual_seed(0))
+    save_image(x, tmp_path / "ours.png")
+    transforms.to_pil_image(x).save(tmp_path / "theirs.png")
+    assert (tmp_path / "ours.png").read_bytes() == (tmp_path / "theirs.png").read_bytes()
 
 
-def test_crop_must_fit(picture):
-    with pytest.raises(ValueError, match="crop must not exceed resize, got crop=9 and resize=8"):
-        Photographs.from_folder(picture.parent, resize=8, crop=9)
-    with pytest.raises(ValueError, match=r"picture.png is 12×20 pixels, smaller than the crop of 13"):
-        Photographs.from_folder(picture.parent, resize=None, crop=13)[0]
+@pytest.mark.parametrize("x", [torch.full((3, 4, 4), 1.1), torch.zeros(1, 4, 4), torch.zeros(3, 4, 4).byte()])
+def test_saves_images_only(tmp_path, x):
+    with pytest.raises(ValueError, match="x must "):
+        save_image(x, tmp_path / "x.png")
+    with pytest.raises(ValueError, match="unknown file extension"):
+        save_image(torch.zeros(3, 4, 4), tmp_path / "x.unknown")
+    assert not list(tmp_path.iterdir())
 
 
-def test_description_depends_on_the_files_not_on_their_order(tmp_path):
-    folder = imagenet_layout(tmp_path / "imagenet" / "val")
-    one, other = (Photographs.from_folder(folder, seed=seed).describe() for seed in (0, 1))
-    assert one == other
-    assert one["dataset"] == "imagenet/val"
-    assert one["count"] == 12
-    assert one["files_sha256"] != Photographs.from_folder(folder, count=5).describe()["files_sha256"]
-
-
-def test_images_by_name(tmp_path, monkeypatch):
-    monkeypatch.setenv("DSD_DATA", str(tmp_path))
-    (tmp_path / "mine").mkdir()
-    Image.fromarray(np.full((50, 60, 3), 255, np.uint8)).save(tmp_path / "mine" / "white.png")
-    pair = Photographs.from_names(["mine/white.png", "coffee.png"])
-    assert [tuple(pair[k].shape) for k in range(2)] == [(3, 50, 50)] * 2
-    assert pair[0].min() == 1
-    assert pair.name == "white.png and coffee.png"
-    assert Photographs.from_names(["coffee.png"], resize=40)[0].shape == (3, 40, 40)
-    corner = Photographs.from_names(["coffee.png"], crop=8, position=(1, 0))[0]
-    assert torch.equal(corner, load_image(embedded_photographs()[4])[:, -8:, :8])
-    with pytest.raises(
-        FileNotFoundError, match=r"no image nowhere\.png: looked at nowhere\.png, .* and astronaut\.png"
-    ):
-        Photographs.from_names(["nowhere.png"])
+def test_luma():
+    x = torch.rand(2, 3, 4, 5, generator=torch.Generator().manual_seed(0))
+    expected = np.einsum("nchw,c->nhw", x, [0.299, 0.587, 0.114])
+    np.testing.assert_allclose(luma(x)[:, 0], expected, atol=1e-6)

@@ -3,8 +3,8 @@ import itertools
 import pytest
 from PIL import Image
 
-from dsd.data import data_root
 from dsd.data.rated import RatedImages
+from dsd.paths import data_root
 
 
 def images(root, *names):
@@ -54,8 +54,8 @@ def test_pieapp(pieapp):
     assert [(pair.a, pair.b) for pair in rated.pairs[:3]] == [(blur, noise), (reference, blur), (noise, reference)]
     assert rated.images()[reference] == sorted([reference, blur, noise])
     assert rated.root == pieapp
-    description = rated.describe()
-    assert [description[key] for key in ("dataset", "references", "images", "pairs")] == ["PieAPP test", 2, 6, 6]
+    provenance = rated.provenance()
+    assert [provenance[key] for key in ("dataset", "references", "images", "pairs")] == ["PieAPP test", 2, 6, 6]
 
 
 def test_pieapp_is_found_under_the_data_root(pieapp, monkeypatch):
@@ -110,8 +110,8 @@ def test_scores_become_pairs(flat, column, sign):
     assert rated.kind == "score difference"
     assert rated.name == "set"
     assert rated.images() == {flat / f"{name}.png": [flat / name / f"{n}.png" for n in (1, 2, 3)] for name in "xy"}
-    found = [(pair.reference.stem, int(pair.a.stem), int(pair.b.stem), pair.preference) for pair in rated.pairs]
-    assert found == [
+    pairs = [(pair.reference.stem, int(pair.a.stem), int(pair.b.stem), pair.preference) for pair in rated.pairs]
+    assert pairs == [
         (name, a, b, sign * (b**2 - a**2)) for name in "xy" for a, b in itertools.combinations((1, 2, 3), 2)
     ]
 
@@ -158,16 +158,16 @@ def test_table_that_is_not_there_or_no_text(flat):
         RatedImages.csv(flat / "x.png")
 
 
-def test_description_depends_on_files_and_preferences_not_on_order_or_place(flat, tmp_path):
+def test_provenance_depends_on_files_and_preferences_not_on_order_or_place(flat, tmp_path):
     rows = [f"x.png,x/{n}.png,x/3.png,0.{n}" for n in (1, 2)]
 
-    def describe(folder, *rows):
-        return RatedImages.csv(table(folder / "ratings.csv", "reference,a,b,preference", *rows)).describe()
+    def provenance(folder, *rows):
+        return RatedImages.csv(table(folder / "ratings.csv", "reference,a,b,preference", *rows)).provenance()
 
-    here = describe(flat, *rows)
-    assert here == describe(flat, *rows[::-1])
-    assert here != describe(flat, rows[0], "x.png,x/2.png,x/3.png,0.3")
-    elsewhere = describe(flat.rename(tmp_path / "elsewhere"), *rows)
+    here = provenance(flat, *rows)
+    assert here == provenance(flat, *rows[::-1])
+    assert here != provenance(flat, rows[0], "x.png,x/2.png,x/3.png,0.3")
+    elsewhere = provenance(flat.rename(tmp_path / "elsewhere"), *rows)
     assert elsewhere["pairs_sha256"] == here["pairs_sha256"]
     assert elsewhere["dataset"] == "elsewhere"
 
@@ -176,6 +176,6 @@ def test_live():
     path = data_root() / "live" / "ratings.csv"
     if not path.is_file():
         pytest.skip(f"no {path}")
-    description = RatedImages.csv("live/ratings.csv").describe()
-    assert (description["dataset"], description["references"], description["images"]) == ("live", 4, 75)
-    assert description["pairs"] == 18 * 17 // 2 + 3 * (19 * 18 // 2)
+    provenance = RatedImages.csv("live/ratings.csv").provenance()
+    assert (provenance["dataset"], provenance["references"], provenance["images"]) == ("live", 4, 75)
+    assert provenance["pairs"] == 18 * 17 // 2 + 3 * (19 * 18 // 2)

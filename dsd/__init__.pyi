@@ -1,0 +1,54 @@
+from .backbones import BACKBONES, load_backbone
+from .backbones.any import FeatureExtractor
+from .backbones.lite import VGG19Lite
+from .backbones.torchvision import AlexNet, SqueezeNet
+from .backbones.vgg19 import LAYERS, VGG19
+from .data.images import load_image
+from .descriptor import dsd_matrices, dsd_norm, gram_matrices
+from .gram import gram_matrix, l1_norm, patch_gram
+from .losses import (
+    ContextualLoss,
+    DSDLoss,
+    DSDPyramidLoss,
+    LossSum,
+    MultiScaleStyleLoss,
+    PDLLoss,
+    PerceptualLoss,
+    StyleLoss,
+)
+from .quality.accumulated import ImageMetric
+from .quality.metrics import create_metric, list_metrics
+from .quality.norms import norms
+from .resize import downscale
+
+__version__: str
+__all__ = [
+    "BACKBONES",
+    "LAYERS",
+    "VGG19",
+    "AlexNet",
+    "ContextualLoss",
+    "DSDLoss",
+    "DSDPyramidLoss",
+    "FeatureExtractor",
+    "ImageMetric",
+    "LossSum",
+    "MultiScaleStyleLoss",
+    "PDLLoss",
+    "PerceptualLoss",
+    "SqueezeNet",
+    "StyleLoss",
+    "VGG19Lite",
+    "create_metric",
+    "downscale",
+    "dsd_matrices",
+    "dsd_norm",
+    "gram_matrices",
+    "gram_matrix",
+    "l1_norm",
+    "list_metrics",
+    "load_backbone",
+    "load_image",
+    "norms",
+    "patch_gram",
+]

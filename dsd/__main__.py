@@ -1,0 +1,7 @@
+"""``python -m dsd`` is the command `dsd`."""
+
+import sys
+
+from dsd.cli import main
+
+sys.exit(main())

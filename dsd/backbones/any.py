@@ -1,0 +1,89 @@
+"""A backbone of any torch module."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from copy import deepcopy
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from dsd.backbones.base import Backbone, Precision
+
+
+class FeatureExtractor(Backbone):
+    """Outputs of submodules of a network, for images in [0, 1]. The network is copied, and the copy frozen.
+
+    Args:
+        module: takes images (N, 3, H, W), normalised with `mean` and `std`; modules named in `strides` return features
+            (N, C, H', W').
+        strides: {path of a submodule, as ``module.named_modules()`` has it: pixels between its positions}, in the order
+            in which they run.
+        layers: names out of `strides`; None: all.
+        name: what figures call it.
+        smallest: shortest side in pixels of an image that the module takes; None: the largest stride.
+        mean: of R, G and B, subtracted from images; the default is ImageNet's.
+        std: of R, G and B, by which they are divided.
+        precision: as for :class:`dsd.backbones.base.Backbone`.
+
+    Raises:
+        ValueError: a path that the module has not; unknown layer or precision.
+
+    Example:
+        >>> module = nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2))
+        >>> network = FeatureExtractor(module, {"1": 1, "2": 2})
+        >>> {layer: tuple(f.shape) for layer, f in network(torch.rand(2, 3, 32, 32)).items()}
+        {'1': (2, 8, 32, 32), '2': (2, 8, 16, 16)}
+    """
+
+    def __init__(
+        self,
+        module: nn.Module,
+        strides: Mapping[str, int],
+        layers: Sequence[str] | None = None,
+        *,
+        name: str = "custom",
+        smallest: int | None = None,
+        mean: Sequence[float] = (0.485, 0.456, 0.406),
+        std: Sequence[float] = (0.229, 0.224, 0.225),
+        precision: Precision = "float32",
+    ) -> None:
+        paths = dict(module.named_modules())
+        if unknown := [layer for layer in strides if layer not in paths]:
+            raise ValueError(
+                f"{type(module).__name__} has no submodule {', '.join(unknown)}; it has {', '.join(paths)}"
+            )
+        self.backbone_name = name
+        self.strides = dict(strides)
+        super().__init__(tuple(strides) if layers is None else layers, precision)
+        self.smallest = smallest or self.smallest
+        self.mean.copy_(torch.tensor(mean)[:, None, None])
+        self.std.copy_(torch.tensor(std)[:, None, None])
+        self.module = deepcopy(module)
+        self.weights_name, self.weights_sha256 = f"of a {type(module).__name__}", "not from a file"
+        self.freeze()
+
+    def activations(self, x: Tensor) -> Iterator[tuple[str, Tensor]]:
+        """Each of `self.layers` and its features, as the module returns them; it stops after the last one."""
+        features: dict[str, Tensor] = {}
+
+        def keep(layer: str, output: Any) -> None:
+            features[layer] = output.clone()  # a ReLU in place may follow
+            if len(features) == len(self.layers):
+                raise _Complete
+
+        hooks = [
+            self.module.get_submodule(layer).register_forward_hook(lambda *io, layer=layer: keep(layer, io[2]))
+            for layer in self.layers
+        ]
+        try:
+            self.module(x)
+        except _Complete:
+            pass
+        finally:
+            for hook in hooks:
+                hook.remove()
+        yield from features.items()
+
+
+class _Complete(Exception):  # noqa: N818 (no error)
+    """All features are there."""

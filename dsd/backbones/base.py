@@ -1,0 +1,126 @@
+"""What every backbone is: a frozen network that gives the activations of named layers."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from typing import Literal, get_args
+
+import torch
+from torch import Tensor, nn
+
+from dsd.checks import check_images
+from dsd.precision import full_precision
+
+Precision = Literal["float32", "bfloat16"]
+
+
+class Backbone(nn.Module, ABC):
+    """Activations of a frozen network at named layers, for images in [0, 1].
+
+    A subclass declares `backbone_name` and `strides`, and yields the features of its layers in :meth:`activations`.
+    Input is normalised with `mean` and `std`, ImageNet's. The network is frozen: its parameters take no gradient and
+    ``train()`` leaves it in evaluation mode. Images do take gradients.
+
+    Args:
+        layers: names out of `strides`.
+        precision: ``"float32"`` (TF32 off: the numbers to cite) or ``"bfloat16"`` (weights and activations; faster on
+            GPUs and on CPUs with bfloat16 instructions, slower on others). Gram matrices are accumulated in float32
+            either way.
+
+    Raises:
+        ValueError: unknown layer or precision.
+    """
+
+    backbone_name: str
+    """What figures and command lines call it."""
+    strides: Mapping[str, int]
+    """{layer: pixels between its positions}, in the network's order."""
+    smallest: int
+    """Shortest side in pixels that the layers asked for need."""
+    weights_name: str
+    weights_sha256: str
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, layers: Sequence[str], precision: Precision) -> None:
+        super().__init__()
+        if isinstance(layers, str) or not (layers := tuple(layers)):
+            raise ValueError(f"layers must be a sequence of layer names, got {layers!r}")
+        if unknown := [layer for layer in layers if layer not in self.strides]:
+            raise ValueError(
+                f"unknown layer {', '.join(map(repr, unknown))} for {self.backbone_name}; "
+                f"valid ones: {', '.join(self.strides)}"
+            )
+        if precision not in get_args(Precision):
+            raise ValueError(f"precision must be one of {', '.join(get_args(Precision))}; got {precision!r}")
+        self.layers = tuple(layer for layer in self.strides if layer in layers)  # in the network's order, each once
+        self.precision: Precision = precision
+        self.smallest = max(self.strides[layer] for layer in self.layers)  # every pooling leaves at least one position
+        self.register_buffer("mean", torch.tensor([0.485, 0.456, 0.406])[:, None, None], persistent=False)
+        self.register_buffer("std", torch.tensor([0.229, 0.224, 0.225])[:, None, None], persistent=False)
+
+    def freeze(self) -> None:
+        """Bring filled parameters to the layout and precision asked for, and freeze them."""
+        self.to(memory_format=torch.channels_last)
+        if self.precision == "bfloat16":
+            for parameter in self.parameters():
+                parameter.data = parameter.data.bfloat16()
+        self.requires_grad_(False)
+        self.eval()
+
+    @abstractmethod
+    def activations(self, x: Tensor) -> Iterator[tuple[str, Tensor]]:
+        """Each of `self.layers` and its features, as they are computed from normalised images, the deepest last."""
+
+    def forward(
+        self,
+        x: Tensor,
+        reduce: Callable[[str, Tensor], Tensor] = lambda layer, features: features,
+        layers: Collection[str] | None = None,
+    ) -> dict[str, Tensor]:
+        """Activations φ(x) of every layer, or what `reduce` makes of them.
+
+        Args:
+            x: images, float (N, 3, H, W), RGB in [0, 1] (values are not checked here).
+            reduce: called with each layer's name and features (N, C, H', W') as soon as they exist, so that features
+                that are reduced (to Gram matrices, say) need not be kept.
+            layers: some of `self.layers`; the network stops after the deepest of them. None: all.
+
+        Returns:
+            {layer: reduce(layer, features)}, in the network's order. Features come in the network's precision.
+
+        Raises:
+            ValueError: `x` is not an image batch, or smaller than `self.smallest`.
+        """
+        check_images(x, smallest=self.smallest, check_values=False)
+        wanted = set(self.layers if layers is None else layers)
+        reduced: dict[str, Tensor] = {}
+        with full_precision(x.device.type):
+            for layer, features in self.activations(self.normalise(x)):
+                if layer in wanted:
+                    reduced[layer] = reduce(layer, features)
+                if len(reduced) == len(wanted):
+                    break
+        return {layer: reduced[layer] for layer in self.layers if layer in wanted}
+
+    def normalise(self, x: Tensor) -> Tensor:
+        """Images as the network takes them: less the mean, over the deviation, in its layout and precision."""
+        dtype = next(self.parameters(), self.mean).dtype
+        return ((x - self.mean) / self.std).to(dtype, memory_format=torch.channels_last)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the network is, and images must be."""
+        return self.mean.device
+
+    def train(self, mode: bool = True) -> "Backbone":
+        """Stay in evaluation mode, whatever the surrounding model does."""
+        return super().train(False)
+
+    def provenance(self) -> dict[str, str]:
+        """What a figure must say about its backbone: network, weights, their SHA-256, precision."""
+        return {
+            "backbone": self.backbone_name,
+            "weights": self.weights_name,
+            "weights_sha256": self.weights_sha256,
+            "precision": self.precision,
+        }

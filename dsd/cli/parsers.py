@@ -1,0 +1,180 @@
+"""What can be typed: commands and their options. What each does is in the function that its `run` names."""
+
+import argparse
+from pathlib import Path
+
+from dsd import __version__
+from dsd.backbones import BACKBONES, load_backbone
+
+DEVICES = "cuda, cpu (cuda where there is one)"
+
+
+def command_line() -> argparse.ArgumentParser:
+    """The parser of ``dsd …``.
+
+    Beside what was typed its options have `command`, what messages call it; `run`, the ``"module:function"`` that takes
+    the options and returns the exit code; and `interrupted`, what to say after Ctrl-C.
+    """
+    parser = argparse.ArgumentParser(
+        prog="dsd",
+        description="Deep self-dissimilarities: `dsd score` compares images with references, `dsd scan` scores "
+        "collections without any.",
+    )
+    parser.add_argument("--version", action="version", version=f"dsd {__version__}")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    _add_metrics(commands.add_parser("metrics", help="list the measures, one line each"))
+    _add_score(
+        commands.add_parser(
+            "score",
+            help="compare distorted images with their references",
+            description="Compare a distorted image with its reference, or all of a folder with those of the same name "
+            "(whatever the suffix) in another.",
+        )
+    )
+    _add_scan(
+        commands.add_parser(
+            "scan",
+            help="the self-dissimilarity of every image of a collection",
+            description="Write ‖DSD_α‖₁ of every image of a folder, of a tar, or of a folder of tars, to a Parquet "
+            "file. The same command goes on where it was interrupted.",
+        )
+    )
+    training = commands.add_parser("train", help="train a network").add_subparsers(metavar="NETWORK", required=True)
+    _add_train_lite(
+        training.add_parser(
+            "lite",
+            help="VGG-19 lite, distilled from VGG-19",
+            description="Distil VGG-19 lite from VGG-19. It needs VGG-19's weights and, under DSD_DATA, "
+            "imagenet-sample, imagenette160 and bsds500. The same command goes on from its last checkpoint.",
+        )
+    )
+    data = commands.add_parser("data", help="bring data to the form that is used here")
+    convert = data.add_subparsers(metavar="ACTION", required=True).add_parser(
+        "convert", help="what a data set's source publishes to what is used here"
+    )
+    kinds = convert.add_subparsers(metavar="DATA", required=True)
+    _add_convert_vgg19(
+        kinds.add_parser(
+            "vgg19",
+            help="VGG-19's weights",
+            description="Convert the Oxford group's Caffe model of VGG-19 to a weight file.",
+        )
+    )
+    _add_convert_live(
+        kinds.add_parser(
+            "live",
+            help="LIVE's human scores",
+            description="Write LIVE's human scores, release 2, to ratings.csv in its folder.",
+        )
+    )
+    return parser
+
+
+def _add_metrics(parser: argparse.ArgumentParser) -> None:
+    _set_run(parser, "dsd.cli.metrics:run")
+
+
+def _add_score(parser: argparse.ArgumentParser) -> None:
+    _set_run(parser, "dsd.cli.score:run")
+    parser.add_argument("--reference", required=True, type=Path, help="image or folder")
+    parser.add_argument("--distorted", required=True, type=Path, help="image or folder")
+    parser.add_argument("--metrics", default="dsd", help="names separated by commas, see `dsd metrics` (dsd)")
+    parser.add_argument("--out", type=Path, help="file for the scores, .csv or .json")
+    parser.add_argument("--layers", help="names separated by commas (each metric's own)")
+    parser.add_argument("--alphas", help="scaling factors separated by commas (each metric's own)")
+    _add_backbone(parser)
+
+
+def _add_scan(parser: argparse.ArgumentParser) -> None:
+    _set_run(parser, "dsd.cli.scan:run", "interrupted; the same command goes on from here")
+    parser.add_argument("source", type=Path, metavar="FOLDER", help="images, or tars of images")
+    parser.add_argument("--out", required=True, type=Path, help="file for the scores, .parquet")
+    parser.add_argument("--layers", default="relu3_1", help="names separated by commas (relu3_1)")
+    parser.add_argument("--alphas", default="2", help="scaling factors separated by commas (2)")
+    parser.add_argument("--resize", default=256, type=pixels, help="of the short side, or none (256)")
+    parser.add_argument("--crop", default=224, type=pixels, help="from the centre, or none (224)")
+    parser.add_argument("--batch-size", default=32, type=int, help="images that are scored together (32)")
+    parser.add_argument("--shard-size", default=1024, type=int, help="images between two saves (1024)")
+    parser.add_argument("--workers", default=4, type=int, help="processes that decode (4)")
+    parser.add_argument("--threads", type=int, help="of torch (as many as cores)")
+    parser.add_argument("--engine", default="local", help="local, or ray: on the machines of a Ray cluster (local)")
+    parser.add_argument("--address", help="of the Ray cluster (the one at hand, else one of this machine)")
+    _add_backbone(parser)
+
+
+def _add_backbone(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--backbone", default="vgg19", help=f"{', '.join(BACKBONES)} (vgg19)")
+    parser.add_argument(
+        "--weights", default="auto", help="weight file (lite's is here; vgg19's: under DSD_DATA, else downloaded)"
+    )
+    parser.add_argument("--precision", default="float32", help="float32 or bfloat16 (float32)")
+    parser.add_argument("--device", default="auto", help=DEVICES)
+
+
+def _add_train_lite(parser: argparse.ArgumentParser) -> None:
+    _set_run(parser, "dsd.cli.train:run_lite", "interrupted; the same command goes on from its last checkpoint")
+    parser.add_argument("--out", type=Path, default=Path("build/lite"), help="folder for weights and checkpoint")
+    parser.add_argument("--weights", default="auto", help="the teacher's, VGG-19's (the first file found)")
+    parser.add_argument(
+        "--start", type=Path, help="earlier weights: what fits is taken, narrower layers are widened (none)"
+    )
+    parser.add_argument("--steps", type=int, default=8000, help="of training (8000)")
+    parser.add_argument("--seed", type=int, default=0, help="of crops and distortions (0)")
+    parser.add_argument("--device", default="auto", help=DEVICES)
+
+
+def _add_convert_vgg19(parser: argparse.ArgumentParser) -> None:
+    _set_run(parser, "dsd.cli.data:run_convert_vgg19")
+    parser.add_argument("caffemodel", type=Path, metavar="CAFFEMODEL", help="VGG_ILSVRC_19_layers.caffemodel")
+    parser.add_argument("out", type=Path, metavar="OUT", help="the weight file, vgg19-oxford-features.pth")
+
+
+def _add_convert_live(parser: argparse.ArgumentParser) -> None:
+    _set_run(parser, "dsd.cli.data:run_convert_live")
+    parser.add_argument("folder", type=Path, metavar="FOLDER", help="the release, with dmos_realigned.mat in it")
+
+
+def _set_run(parser: argparse.ArgumentParser, run: str, interrupted: str = "interrupted") -> None:
+    parser.set_defaults(command=parser.prog, run=run, interrupted=interrupted)
+
+
+def split_names(text: str) -> list[str]:
+    """Names separated by commas."""
+    return [name.strip() for name in text.split(",")]
+
+
+def split_alphas(text: str) -> list[float]:
+    """Scaling factors separated by commas.
+
+    Raises:
+        ValueError: one is no number.
+    """
+    try:
+        return [float(alpha) for alpha in text.split(",")]
+    except ValueError as error:
+        raise ValueError(f"--alphas must be numbers separated by commas, got {text}") from error
+
+
+def check_backbone(name: str) -> None:
+    """Refuse an unknown backbone before torch is imported.
+
+    Raises:
+        ValueError: there is none of that name.
+    """
+    if name not in BACKBONES:
+        load_backbone(name)  # refuses it, and says which there are
+
+
+def check_file(path: Path) -> None:
+    """Refuse a path that leads to no file before torch is imported.
+
+    Raises:
+        FileNotFoundError: there is none.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"no file {path}")
+
+
+def pixels(text: str) -> int | None:
+    """A number of pixels; 0 and none are None."""
+    return None if text == "none" else int(text) or None

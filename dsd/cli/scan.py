@@ -1,0 +1,41 @@
+"""`dsd scan`: score a collection."""
+
+import argparse
+import sys
+
+from dsd.cli.parsers import check_backbone, split_alphas, split_names
+from dsd.paths import find_folder
+from dsd.scan.settings import Settings, check_run
+
+SHOWN = 10  # of the images that failed
+
+
+def run(options: argparse.Namespace) -> int:
+    """Score a collection, count what failed and name the first of it."""
+    check_backbone(options.backbone)
+    check_run(options.out, options.engine, options.workers)
+    names = ("backbone", "weights", "precision", "device", "resize", "crop", "batch_size", "shard_size", "threads")
+    settings = Settings(
+        layers=split_names(options.layers),
+        alphas=split_alphas(options.alphas),
+        **{name: getattr(options, name) for name in names},
+    )
+    if not options.source.is_file():
+        find_folder(options.source)  # a wrong name is told before torch is imported
+    try:
+        from dsd.scan.collection import scan
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(f"{error}: pip install '.[scan]' in the repository") from error
+    failed = scan(
+        options.source,
+        options.out,
+        settings,
+        workers=options.workers,
+        engine=options.engine,
+        address=options.address,
+    ).to_pylist()
+    for row in failed[:SHOWN]:
+        print(f"failed: {row['path']}: {row['error']}", file=sys.stderr)
+    if failed:
+        print(f"failed: {len(failed)} in all, see the column error of {options.out}", file=sys.stderr)
+    return 1 if failed else 0

@@ -1,0 +1,23 @@
+"""`dsd train`: train the networks that are trained here."""
+
+import argparse
+
+from dsd.cli.parsers import check_file
+
+
+def run_lite(options: argparse.Namespace) -> int:
+    """Distil VGG-19 lite, and print where its weights are."""
+    if options.start is not None:
+        check_file(options.start)
+    from dsd.distil.train import distil
+
+    path = distil(
+        options.out,
+        steps=options.steps,
+        seed=options.seed,
+        device=options.device,
+        weights=options.weights,
+        start=options.start,
+    )
+    print(path)
+    return 0

@@ -1,0 +1,1 @@
+"""How VGG-19 lite was distilled from VGG-19."""

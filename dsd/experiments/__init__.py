@@ -1,0 +1,1 @@
+"""One file for each figure or table; ``python -m dsd.experiments`` runs them."""

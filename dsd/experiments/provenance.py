@@ -1,0 +1,254 @@
+"""What an experiment computes and what it is drawn from: numbers, pictures, and how they came about."""
+
+import hashlib
+import json
+import platform
+import shutil
+import subprocess
+import textwrap
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from matplotlib.figure import Figure
+from torch import Tensor
+
+import dsd
+from dsd.backbones.base import Backbone
+from dsd.data.images import load_image, save_image
+from dsd.data.rated import RatedImages
+from dsd.data.views import Photographs
+from dsd.experiments.catalogue import REPOSITORY, experiment_name
+
+CODE = ("dsd", "notebooks", "pyproject.toml", "requirements.lock")  # what a result depends on
+
+
+@dataclass(frozen=True)
+class Computed:
+    """What an experiment's ``compute`` returns."""
+
+    table: pd.DataFrame
+    """The numbers."""
+    backbone: Backbone
+    """The network they are of."""
+    datasets: Mapping[str, Photographs | RatedImages]
+    """The images they are of, by their role."""
+    images: Mapping[str, Tensor] = field(default_factory=dict)
+    """Results that are pictures, by name: float (3, H, W) in [0, 1]."""
+    extra: Mapping[str, Any] = field(default_factory=dict)
+    """What else the provenance must say."""
+    checkpoints: Path | None = None
+    """Folder that is removed when the results are saved."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """What an experiment's ``draw`` takes: what was saved of :class:`Computed`."""
+
+    name: str
+    """Of the figure, ``fig2``."""
+    table: pd.DataFrame
+    """The numbers."""
+    provenance: Mapping[str, Any]
+    """See :func:`provenance`."""
+    images: Mapping[str, Tensor] = field(default_factory=dict)
+    """Results that are pictures, by name: float (3, H, W) in [0, 1], of 8 bits."""
+
+    @property
+    def parameters(self) -> Mapping[str, Any]:
+        """What it was computed with."""
+        return self.provenance["parameters"]
+
+
+def parameters(namespace: Mapping[str, Any]) -> dict[str, Any]:
+    """A notebook's parameters: the plain values in its namespace, before anything else is defined there.
+
+    Where the output goes is left out: it says nothing about the result.
+    """
+    return {
+        name: value
+        for name, value in namespace.items()
+        if not name.startswith("_")
+        and name not in ("In", "out_dir")
+        and isinstance(value, str | int | float | list | None)
+    }
+
+
+def load_or_compute(experiment: ModuleType, parameters: Mapping[str, Any], out_dir: str | Path) -> Result:
+    """Compute an experiment, or, where ``redraw`` names the folder of an earlier run, load what that one computed.
+
+    Both ways the result is what the files hold, so that a figure is the same when it is drawn again.
+
+    Args:
+        experiment: a module out of ``dsd/experiments/``.
+        parameters: of its notebook; ``compute`` gets all but `preset` and `redraw`.
+        out_dir: folder for the numbers, their provenance and pictures; created when missing. Of an earlier run, the
+            pictures only.
+
+    Returns:
+        The numbers, their provenance and pictures.
+
+    Raises:
+        FileNotFoundError: `redraw` has no such files.
+    """
+    name = experiment_name(experiment.__name__.rsplit(".", 1)[-1])
+    Path(out_dir).mkdir(parents=True, exist_ok=True)
+    if parameters["redraw"]:
+        result = load_result(name, parameters["redraw"])
+        save_images(result.images, name, out_dir)
+        return result
+    start = time.monotonic()
+    computed = experiment.compute(**{key: parameters[key] for key in parameters if key not in ("preset", "redraw")})
+    seconds = time.monotonic() - start
+    origin = provenance(parameters, computed.backbone, computed.datasets, seconds) | computed.extra
+    save_table(computed.table, origin, name, out_dir)
+    save_images(computed.images, name, out_dir)
+    if computed.checkpoints is not None:
+        shutil.rmtree(computed.checkpoints, ignore_errors=True)
+    return load_result(name, out_dir)
+
+
+def provenance(
+    parameters: Mapping[str, Any], backbone: Backbone, datasets: Mapping[str, Photographs | RatedImages], seconds: float
+) -> dict[str, Any]:
+    """Everything needed to tell how a figure came about: code, parameters, network, data, versions, machine.
+
+    Returns:
+        A JSON-ready dict; `commit` ends in ``+dirty`` when the code differed from it.
+    """
+    device = backbone.device.type
+    return {
+        "commit": _commit(),
+        "parameters": dict(parameters),
+        **backbone.provenance(),
+        "datasets": {role: images.provenance() for role, images in datasets.items()},
+        "versions": {
+            "dsd": dsd.__version__,
+            "python": platform.python_version(),
+            "torch": torch.__version__,
+            "torchvision": version("torchvision"),
+            "numpy": np.__version__,
+        },
+        "device": torch.cuda.get_device_name() if device == "cuda" else f"{device}, {torch.get_num_threads()} threads",
+        "seconds": round(seconds, 1),
+    }
+
+
+def checkpoints(name: str, settings: Mapping[str, Any], backbone: Backbone) -> Path:
+    """A folder for what a long computation goes on from: another one for every setting, and for every commit.
+
+    Args:
+        name: of the figure.
+        settings: all that the result depends on.
+        backbone: its network.
+
+    Returns:
+        ``build/checkpoints/<name>-<hash>`` in the repository, or the working folder where there is none.
+    """
+    setting = json.dumps([_commit(), dict(settings), backbone.provenance()], sort_keys=True)
+    root = REPOSITORY if (REPOSITORY / "notebooks").is_dir() else Path()
+    return root / "build" / "checkpoints" / f"{name}-{hashlib.sha256(setting.encode()).hexdigest()[:12]}"
+
+
+def save_table(table: pd.DataFrame, origin: Mapping[str, Any], name: str, folder: str | Path) -> None:
+    """Write name.csv (the numbers) and name.json (provenance).
+
+    Args:
+        table: the numbers.
+        origin: what :func:`provenance` returned.
+        name: of the figure, ``fig2``.
+        folder: where to.
+    """
+    target = Path(folder) / name
+    table.to_csv(target.with_suffix(".csv"), index=False, float_format="%.6g")
+    target.with_suffix(".json").write_text(_json(origin) + "\n", encoding="utf-8")
+
+
+def save_images(images: Mapping[str, Tensor], name: str, folder: str | Path) -> None:
+    """Write each picture as ``name_<picture>.png``."""
+    for kind, pixels in images.items():
+        save_image(pixels, Path(folder) / f"{name}_{kind}.png")
+
+
+def load_result(name: str, folder: str | Path) -> Result:
+    """Read back what :func:`save_table` and :func:`save_images` wrote.
+
+    Raises:
+        FileNotFoundError: there is no such table.
+    """
+    target = Path(folder) / name
+    return Result(
+        name,
+        pd.read_csv(target.with_suffix(".csv")),
+        json.loads(target.with_suffix(".json").read_text(encoding="utf-8")),
+        {path.stem.removeprefix(f"{name}_"): load_image(path) for path in sorted(target.parent.glob(f"{name}_*.png"))},
+    )
+
+
+def check_data(origin: Mapping[str, Any], datasets: Mapping[str, Photographs]) -> None:
+    """Make sure that a figure drawn again shows the images it was made from.
+
+    Args:
+        origin: its provenance.
+        datasets: the images, by their role in it.
+
+    Raises:
+        ValueError: they are others.
+    """
+    for role, images in datasets.items():
+        before, now = origin["datasets"][role], images.provenance()
+        if before != now:
+            raise ValueError(f"{images.name} is not what the figure was made from: it was {before}, it is {now}")
+
+
+def stamp(figure: Figure, origin: Mapping[str, Any]) -> None:
+    """Write preset, backbone and data in small letters under a figure; random weights in large ones."""
+    datasets = dict.fromkeys(data["summary"] for data in origin["datasets"].values())
+    backbone = (
+        f"{origin['backbone']}, weights {origin['weights']} {origin['weights_sha256'][:8]}, {origin['precision']}"
+    )
+    text = f"preset {origin['parameters']['preset']} · {backbone} · {' · '.join(datasets)} · {origin['commit']}"
+    figure.supxlabel(textwrap.fill(text, int(25 * figure.get_figwidth())), fontsize=5.5, color="0.4")
+    if origin["weights"] == "random":
+        figure.suptitle("RANDOM WEIGHTS: not a result", color="red", fontweight="bold")
+
+
+def save_figure(figure: Figure, result: Result, folder: str | Path) -> None:
+    """Stamp a figure and write name.png (300 dpi) and name.pdf with the provenance in their metadata.
+
+    Args:
+        figure: what ``draw`` returned.
+        result: what it was drawn from.
+        folder: where to.
+    """
+    target = Path(folder) / result.name
+    stamp(figure, result.provenance)
+    text = _json(result.provenance)
+    figure.savefig(target.with_suffix(".png"), metadata={"Title": result.name, "Description": text})
+    figure.savefig(target.with_suffix(".pdf"), metadata={"Title": result.name, "Subject": text})
+
+
+def _json(origin: Mapping[str, Any]) -> str:
+    return json.dumps(origin, indent=2, ensure_ascii=False)
+
+
+def _commit() -> str:
+    """Short hash of the repository's commit, with +dirty when code or notebooks differ from it."""
+
+    def git(*arguments: str) -> str:
+        return subprocess.run(
+            ["git", *arguments], cwd=REPOSITORY, check=True, capture_output=True, text=True
+        ).stdout.strip()
+
+    try:
+        changed = git("status", "--porcelain", "--", *CODE)
+        return git("rev-parse", "--short", "HEAD") + ("+dirty" if changed else "")
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown (not a git checkout)"

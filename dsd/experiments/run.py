@@ -1,0 +1,85 @@
+"""Run an experiment; its files reach the output folder only when all of it succeeded."""
+
+import contextlib
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from dsd.experiments.catalogue import REPOSITORY, Experiment
+
+
+def run(experiment: Experiment, parameters: Mapping[str, Any], out: Path) -> None:
+    """Execute an experiment's notebook.
+
+    Args:
+        experiment: whose notebook.
+        parameters: those in which it is to differ from the notebook, see :func:`dsd.experiments.presets.resolve`.
+        out: folder for the notebook as executed and for all that it writes.
+
+    Raises:
+        SystemExit: the notebook failed; how far it came is in ``<name>.failed.ipynb``.
+    """
+    import nbformat  # two seconds, which a wrong argument need not wait for
+    import papermill
+    from papermill.exceptions import PapermillExecutionError
+
+    name = experiment.name
+    with complete_files(name, out) as folder:
+        executed = folder / f"{name}.ipynb"
+        try:
+            papermill.execute_notebook(
+                os.path.relpath(experiment.repository / experiment.notebook),  # papermill stores the paths
+                os.path.relpath(executed),
+                {**parameters, "out_dir": os.path.relpath(folder, REPOSITORY)},
+                kernel_name="python3",
+                cwd=str(REPOSITORY),
+                extra_arguments=["--log-level=ERROR"],  # no warning that cells travel unencrypted on this machine
+            )
+        except PapermillExecutionError as error:
+            for path in folder.iterdir():  # numbers too, where it came as far as those
+                path.replace(out / path.name.replace(name, f"{name}.failed", 1))
+            message = f"{experiment.notebook.name} failed: {error.ename}: {error.evalue}"
+            raise SystemExit(f"{message}\nIt is kept as {out / name}.failed.ipynb") from None
+        notebook = nbformat.read(executed, 4)
+        for cell in notebook.cells:  # without stderr: thousands of updates of progress bars
+            if "outputs" in cell:
+                cell.outputs = [output for output in cell.outputs if output.get("name") != "stderr"]
+        nbformat.write(notebook, executed)
+
+
+def compute(experiment: Experiment, parameters: Mapping[str, Any], out: Path) -> None:
+    """Compute an experiment's numbers and pictures in this process, without its notebook and without Jupyter.
+
+    Args:
+        experiment: what to compute.
+        parameters: all of the notebook's but `out_dir`.
+        out: folder for the table, its provenance, and the pictures where there are any.
+    """
+    from dsd.experiments.provenance import load_or_compute
+
+    module = import_module(f"dsd.experiments.{experiment.module.stem}")
+    with complete_files(experiment.name, out.absolute()) as folder, contextlib.chdir(REPOSITORY):  # as the notebook
+        load_or_compute(module, parameters, folder)
+
+
+@contextlib.contextmanager
+def complete_files(name: str, out: Path) -> Iterator[Path]:
+    """A folder for files that move to another one when nothing failed, the notebook last: make goes by its time.
+
+    Args:
+        name: of the experiment.
+        out: where they move to.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    for left_by_a_killed_run in out.glob(f".{name}-*/"):
+        shutil.rmtree(left_by_a_killed_run)
+    for failed_before in out.glob(f"{name}.failed.*"):
+        failed_before.unlink()
+    with tempfile.TemporaryDirectory(prefix=f".{name}-", dir=out) as folder:
+        yield Path(folder)
+        for path in sorted(Path(folder).iterdir(), key=lambda path: path.suffix == ".ipynb"):
+            print(path.replace(out / path.name))

@@ -1,0 +1,197 @@
+"""What every loss on deep features is: a sum over layers of distances between what two images are encoded by."""
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import Literal, get_args
+
+import torch
+from torch import Tensor, nn
+
+from dsd.backbones import PAPER_LAYERS, load_backbone
+from dsd.backbones.base import Backbone
+from dsd.checks import check_images
+from dsd.descriptor import ByLayerAndAlpha, reduce_scales
+
+Encoding = Mapping[tuple, Tensor]
+"""What an image batch is compared by: {(layer, scale) or (layer, scale, scale): tensor whose first dimension is N}."""
+Reduction = Literal["mean", "sum", "none"]
+
+
+class FeatureLoss(nn.Module, ABC):
+    """A weighted sum over layers (and scales) of distances between what two images are encoded by.
+
+    Call with predictions and targets, float (N, 3, H, W); predictions may overshoot [0, 1]. A target that is compared
+    many times is encoded once: ``loss(x, loss.encode(y))``. An encoding of one image serves a whole batch.
+
+    Args:
+        backbone: the frozen network, or its name: then with the layers of `layer_weights`, else with `LAYERS`.
+        layer_weights: {layer: weight}, the layers that are compared. None: all of the backbone's, each with weight 1.
+        reduction: over the batch: ``"mean"``, ``"sum"`` or ``"none"``.
+
+    Raises:
+        ValueError: unknown layer or reduction; a weight that is negative or not finite.
+    """
+
+    LAYERS: tuple[str, ...] = PAPER_LAYERS
+    equal_sizes = False
+    """Whether predictions and targets must be of one size."""
+    part: str
+    """What :meth:`reduce` makes of features, in a word: losses of the same word share it."""
+    alphas: tuple[float, ...] = (1,)
+    scales: tuple[float, ...] = (1,)
+    """At which the network sees an image."""
+
+    def __init__(
+        self,
+        backbone: Backbone | str,
+        *,
+        layer_weights: Mapping[str, float] | None,
+        reduction: Reduction,
+    ) -> None:
+        super().__init__()
+        if reduction not in get_args(Reduction):
+            raise ValueError(f"reduction must be one of {', '.join(get_args(Reduction))}; got {reduction!r}")
+        if layer_weights is not None and (not isinstance(layer_weights, Mapping) or not layer_weights):
+            raise ValueError(
+                f"layer_weights must be a mapping of at least one layer to its weight, got {layer_weights!r}"
+            )
+        for layer, weight in (layer_weights or {}).items():
+            if not (isinstance(weight, int | float) and math.isfinite(weight) and weight >= 0):
+                raise ValueError(f"the weight of {layer} must be a finite number of at least 0, got {weight!r}")
+        if isinstance(backbone, str):
+            backbone = load_backbone(backbone, tuple(layer_weights or self.LAYERS), device="cpu")
+        if unknown := set(layer_weights or ()) - set(backbone.layers):
+            raise ValueError(
+                f"layer_weights has {', '.join(sorted(unknown))}, the backbone {', '.join(backbone.layers)}"
+            )
+        self.backbone = backbone
+        self.layer_weights = dict(layer_weights or dict.fromkeys(backbone.layers, 1.0))
+        self.reduction = reduction
+
+    @abstractmethod
+    def reduce(self, features: Tensor) -> Tensor:
+        """What is kept of one layer's features (N, C, H', W') at one scale."""
+
+    def combine(self, parts: ByLayerAndAlpha) -> Encoding:
+        """The encoding, out of {(layer, scale): what :meth:`reduce` returned}; as it is, where scales stay apart."""
+        return parts
+
+    @abstractmethod
+    def distance(self, a: Tensor, b: Tensor) -> Tensor:
+        """Distance (N,) of two entries of encodings."""
+
+    def encode(self, x: Tensor) -> Encoding:
+        """What an image batch is compared by.
+
+        Args:
+            x: images, float (N, 3, H, W).
+
+        Returns:
+            {(layer, scale): tensor whose first dimension is N}; a DSD pyramid's keys are (layer, scale, scale).
+
+        Raises:
+            TypeError: `x` is no tensor.
+            ValueError: not an image batch, too small for the layers, or not where the backbone is.
+        """
+        return encode_together(x, [self])[0]
+
+    def forward(self, x: Tensor, y: Tensor | Encoding) -> Tensor:
+        """Distance of predictions to targets.
+
+        Args:
+            x: predictions, float (N, 3, H, W).
+            y: targets (N, 3, H, W), or their encoding, or that of one image for all.
+
+        Returns:
+            A scalar, or (N,) without reduction.
+
+        Raises:
+            TypeError: `x` or `y` is something else.
+            ValueError: not image batches, too small for the layers; of another batch size, device or type; of different
+                sizes where equal ones are needed; an encoding by another loss.
+        """
+        check_pair(x, y, self.equal_sizes)
+        return self.compare(self.encode(x), self.encode(y) if isinstance(y, Tensor) else y)
+
+    def compare(self, prediction: Encoding, target: Encoding) -> Tensor:
+        """Distance of two encodings, reduced over the batch.
+
+        Raises:
+            ValueError: the target's is by another loss, or of another batch size, shape, device or type.
+        """
+        if prediction.keys() != target.keys():
+            raise ValueError(f"the target's encoding has {list(target)}, this loss compares {list(prediction)}")
+        distances = []
+        for key, a in prediction.items():
+            b = target[key]
+            if len(b) not in (1, len(a)) or b.dtype != a.dtype or b.device != a.device:
+                raise ValueError(
+                    f"the target's encoding must be of 1 or {len(a)} images, {a.dtype} on {a.device}; "
+                    f"{key} is of {len(b)}, {b.dtype} on {b.device}"
+                )
+            distances.append(self.layer_weights[key[0]] * self.distance(a, b.expand(len(a), *b.shape[1:])))
+        values = torch.stack(distances).sum(dim=0)
+        return values if self.reduction == "none" else getattr(values, self.reduction)()
+
+
+def check_pair(x: Tensor, y: object, equal_sizes: bool) -> None:
+    """Refuse predictions and targets that don't fit each other; encodings are checked where they are compared.
+
+    Raises:
+        TypeError: `x` is no tensor, or `y` neither a tensor nor an encoding.
+        ValueError: not image batches; of another batch size, device or type; of different sizes if `equal_sizes`.
+    """
+    check_images(x, "x", check_values=False)
+    if isinstance(y, Mapping):
+        return
+    if not isinstance(y, Tensor):
+        raise TypeError(f"y must be a torch.Tensor (N, 3, H, W) or what encode(y) returned, got {type(y).__name__}")
+    check_images(y, "y", check_values=False)
+    if len(x) != len(y):
+        raise ValueError(f"x and y must have the same batch size, got {len(x)} and {len(y)}")
+    if x.dtype != y.dtype or x.device != y.device:
+        raise ValueError(
+            f"x and y must have one type and device, got {x.dtype} on {x.device} and {y.dtype} on {y.device}"
+        )
+    if equal_sizes and x.shape != y.shape:
+        raise ValueError(
+            f"this measure compares images of the same size, got {tuple(x.shape[2:])} and {tuple(y.shape[2:])}"
+        )
+
+
+def encode_together(x: Tensor, losses: Sequence[FeatureLoss]) -> list[Encoding]:
+    """Encodings of an image batch by several losses on one backbone, which runs once for each scale.
+
+    Args:
+        x: images, float (N, 3, H, W).
+        losses: all of one backbone; what two of them need is made once.
+
+    Returns:
+        What ``loss.encode(x)`` is, for each loss.
+
+    Raises:
+        TypeError: `x` is no tensor.
+        ValueError: not an image batch, too small for the layers, or not where the backbone is.
+    """
+    backbone = losses[0].backbone
+    check_images(x, check_values=False)
+    if x.device != backbone.device:
+        raise ValueError(f"x is on {x.device}, the backbone on {backbone.device}: move one of them")
+    reductions: dict[float, dict[str, dict[str, FeatureLoss]]] = {}  # scale → layer → part → a loss that makes it
+    for loss in losses:
+        for scale in loss.scales:
+            for layer in loss.layer_weights:
+                reductions.setdefault(scale, {}).setdefault(layer, {})[loss.part] = loss
+    parts = reduce_scales(
+        x,
+        backbone,
+        reductions,
+        lambda scale, layer, features: {
+            (part, layer, scale): loss.reduce(features) for part, loss in reductions[scale][layer].items()
+        },
+    )
+    return [
+        loss.combine({(layer, s): parts[loss.part, layer, s] for s in loss.scales for layer in loss.layer_weights})
+        for loss in losses
+    ]

@@ -1,0 +1,204 @@
+"""Losses that compare features themselves: perceptual, PDL, contextual.
+
+A function each for the maths on one layer's features, and a module each for images.
+"""
+
+from collections.abc import Mapping
+
+from torch import Tensor
+
+from dsd.backbones.base import Backbone
+from dsd.contextual import contextual
+from dsd.losses.base import FeatureLoss, Reduction
+from dsd.precision import at_least_float32
+
+
+def perceptual(a: Tensor, b: Tensor) -> Tensor:
+    """Mean |a − b| over channels and positions.
+
+    Args:
+        a: features, (N, C, H, W).
+        b: features of the reference, the same shape.
+
+    Returns:
+        (N,), at least 0.
+
+    Raises:
+        ValueError: the shapes differ.
+
+    Reference:
+        Johnson et al., "Perceptual losses for real-time style transfer and super-resolution", ECCV 2016.
+
+    Example:
+        >>> import torch
+        >>> perceptual(torch.zeros(2, 4, 3, 3), torch.ones(2, 4, 3, 3))
+        tensor([1., 1.])
+    """
+    _same_shape(a, b)
+    return (at_least_float32(a) - at_least_float32(b)).abs().mean(dim=(1, 2, 3))
+
+
+def pdl(a: Tensor, b: Tensor, p: int = 1) -> Tensor:
+    """Projected distribution loss: the 1-D Wasserstein distance of each channel's values, averaged over channels.
+
+    Mean |sort(a) − sort(b)|^p over channels and positions: W₁ for p = 1 (the PDL paper), W₂² for p = 2 (the code
+    behind Tables 1 and 3).
+
+    Args:
+        a: features, (N, C, H, W).
+        b: features of the reference, the same shape.
+        p: 1 or 2.
+
+    Returns:
+        (N,), at least 0.
+
+    Raises:
+        ValueError: the shapes differ, or another p.
+
+    Reference:
+        Delbracio et al., "Projected distribution loss for image enhancement", 2020.
+
+    Example:
+        >>> import torch
+        >>> a = torch.rand(1, 4, 3, 3)
+        >>> pdl(a, a.flip(3))  # the same values elsewhere
+        tensor([0.])
+    """
+    return pdl_of_sorted(sorted_values(a), sorted_values(b), p)
+
+
+def sorted_values(features: Tensor) -> Tensor:
+    """Each channel's values in order, (N, C, H·W): all that :func:`pdl` needs of features."""
+    return at_least_float32(features.flatten(2)).sort(dim=2).values
+
+
+def pdl_of_sorted(a: Tensor, b: Tensor, p: int) -> Tensor:
+    """:func:`pdl` of features that :func:`sorted_values` has sorted."""
+    _same_shape(a, b)
+    if p not in (1, 2):
+        raise ValueError(f"p must be 1 or 2, got {p}")
+    return ((a - b).abs() if p == 1 else (a - b).square()).mean(dim=(1, 2))
+
+
+def _same_shape(a: Tensor, b: Tensor) -> None:
+    if a.shape != b.shape:
+        raise ValueError(
+            f"this measure compares images of the same size, got features of {tuple(a.shape)} and {tuple(b.shape)}"
+        )
+
+
+class PerceptualLoss(FeatureLoss):
+    """Mean |φ(x) − φ(y)|, summed over layers: see :func:`perceptual`. Images of equal size.
+
+    Args:
+        backbone: a network, or its name: then at ConvReLU5_4, as in the paper's Eq. 6.
+        layer_weights: as for :class:`FeatureLoss`.
+        reduction: as for :class:`FeatureLoss`.
+
+    Example:
+        >>> import torch
+        >>> from dsd import VGG19Lite
+        >>> loss = PerceptualLoss(VGG19Lite(("relu2_1",)))
+        >>> x = torch.rand(2, 3, 32, 32, requires_grad=True)
+        >>> loss(x, torch.rand(2, 3, 32, 32)).backward()
+    """
+
+    LAYERS = ("conv5_4",)
+    equal_sizes = True
+    part = "features"
+
+    def __init__(
+        self,
+        backbone: Backbone | str = "vgg19",
+        *,
+        layer_weights: Mapping[str, float] | None = None,
+        reduction: Reduction = "mean",
+    ) -> None:
+        super().__init__(backbone, layer_weights=layer_weights, reduction=reduction)
+
+    def reduce(self, features: Tensor) -> Tensor:
+        """The features themselves."""
+        return features
+
+    def distance(self, a: Tensor, b: Tensor) -> Tensor:
+        """See :func:`perceptual`."""
+        return perceptual(a, b)
+
+
+class PDLLoss(FeatureLoss):
+    """Per-channel Wasserstein distance, summed over layers: see :func:`pdl`. Images of equal size.
+
+    Args:
+        backbone: as for :class:`FeatureLoss`.
+        p: 1 or 2.
+        layer_weights: as for :class:`FeatureLoss`.
+        reduction: as for :class:`FeatureLoss`.
+
+    Example:
+        >>> import torch
+        >>> from dsd import VGG19Lite
+        >>> loss = PDLLoss(VGG19Lite(("relu2_1",)), p=2)
+        >>> loss(torch.rand(2, 3, 32, 32), torch.rand(2, 3, 32, 32)).shape
+        torch.Size([])
+    """
+
+    equal_sizes = True
+    part = "sorted"
+
+    def __init__(
+        self,
+        backbone: Backbone | str = "vgg19",
+        p: int = 1,
+        *,
+        layer_weights: Mapping[str, float] | None = None,
+        reduction: Reduction = "mean",
+    ) -> None:
+        super().__init__(backbone, layer_weights=layer_weights, reduction=reduction)
+        self.p = p
+
+    def reduce(self, features: Tensor) -> Tensor:
+        """See :func:`sorted_values`."""
+        return sorted_values(features)
+
+    def distance(self, a: Tensor, b: Tensor) -> Tensor:
+        """Mean |a − b|^p."""
+        return pdl_of_sorted(a, b, self.p)
+
+
+class ContextualLoss(FeatureLoss):
+    """−log CX, summed over layers: see :func:`dsd.contextual.contextual`.
+
+    Args:
+        backbone: as for :class:`FeatureLoss`.
+        bandwidth: h; the paper uses 0.5.
+        layer_weights: as for :class:`FeatureLoss`.
+        reduction: as for :class:`FeatureLoss`.
+
+    Example:
+        >>> import torch
+        >>> from dsd import VGG19Lite
+        >>> loss = ContextualLoss(VGG19Lite(("relu2_1",)))
+        >>> loss(torch.rand(1, 3, 16, 16), torch.rand(1, 3, 24, 16)).shape
+        torch.Size([])
+    """
+
+    part = "features"
+
+    def __init__(
+        self,
+        backbone: Backbone | str = "vgg19",
+        bandwidth: float = 0.5,
+        *,
+        layer_weights: Mapping[str, float] | None = None,
+        reduction: Reduction = "mean",
+    ) -> None:
+        super().__init__(backbone, layer_weights=layer_weights, reduction=reduction)
+        self.bandwidth = bandwidth
+
+    def reduce(self, features: Tensor) -> Tensor:
+        """The features themselves."""
+        return features
+
+    def distance(self, a: Tensor, b: Tensor) -> Tensor:
+        """See :func:`dsd.contextual.contextual`."""
+        return contextual(a, b, self.bandwidth)

@@ -1,0 +1,58 @@
+"""Measures as torchmetrics has them: accumulated over batches and processes."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from torchmetrics import Metric as TorchMetric
+
+from dsd.quality.metrics import create_metric
+
+
+class ImageMetric(TorchMetric):
+    """The mean of a full-reference measure over all images that it is given, in every process.
+
+    Args:
+        name: as for :func:`dsd.create_metric`.
+        options: of :func:`dsd.create_metric`.
+
+    Example:
+        >>> metric = ImageMetric("dsd", backbone="lite", device="cpu")
+        >>> for _ in range(2):
+        ...     metric.update(torch.rand(2, 3, 32, 32), torch.rand(2, 3, 32, 32))
+        >>> metric.compute().shape
+        torch.Size([])
+    """
+
+    full_state_update = False
+    is_differentiable = False
+    total: Tensor
+    count: Tensor
+
+    def __init__(self, name: str, **options: Any) -> None:
+        super().__init__()
+        self.score = create_metric(name, **options)
+        self.add_state("total", torch.tensor(0.0, dtype=torch.float64), dist_reduce_fx="sum")
+        self.add_state("count", torch.tensor(0), dist_reduce_fx="sum")
+
+    @property
+    def higher_is_better(self) -> bool:  # type: ignore[override]
+        """Whether a larger value means a better image."""
+        return self.score.higher_is_better
+
+    @torch.no_grad()
+    def update(self, preds: Tensor | str | Path, target: Tensor | str | Path) -> None:
+        """Add images.
+
+        Args:
+            preds: distorted images, float (N, 3, H, W) in [0, 1], or an image file's path.
+            target: their references, likewise.
+        """
+        values = self.score(preds, target)
+        self.total += values.double().sum().to(self.total.device)
+        self.count += len(values)
+
+    def compute(self) -> Tensor:
+        """The mean so far; NaN before the first image."""
+        return self.total / self.count

@@ -1,0 +1,59 @@
+"""The customary full-reference measures, torchmetrics': each a function of the device that makes (x, y) → (N,)."""
+
+import pickle
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+from torchmetrics.functional.image import (
+    multiscale_structural_similarity_index_measure,
+    peak_signal_noise_ratio,
+    structural_similarity_index_measure,
+)
+
+Score = Callable[[Tensor, Tensor], Tensor]
+
+
+def psnr(device: torch.device) -> Score:
+    """Peak signal-to-noise ratio in dB."""
+    return lambda x, y: peak_signal_noise_ratio(x, y, data_range=1.0, reduction="none", dim=(1, 2, 3))
+
+
+def ssim(device: torch.device) -> Score:
+    """Structural similarity."""
+
+    def score(x: Tensor, y: Tensor) -> Tensor:
+        similarity = structural_similarity_index_measure(x, y, data_range=1.0, reduction="none")
+        assert isinstance(similarity, Tensor)  # and not, as on request, a pair with the full image
+        return similarity.reshape(len(x))
+
+    return score
+
+
+def ms_ssim(device: torch.device) -> Score:
+    """Multi-scale structural similarity, of images of at least 161×161 pixels."""
+
+    def score(x: Tensor, y: Tensor) -> Tensor:
+        if min(x.shape[2:]) <= 160:
+            raise ValueError(f"MS-SSIM's five scales need images of at least 161×161 pixels, got {tuple(x.shape[2:])}")
+        return multiscale_structural_similarity_index_measure(x, y, data_range=1.0, reduction="none").reshape(len(x))
+
+    return score
+
+
+def lpips(device: torch.device) -> Score:
+    """LPIPS 0.1 with AlexNet.
+
+    Raises:
+        FileNotFoundError: torchvision's AlexNet is not there and could not be downloaded.
+    """
+    from torchmetrics.image.lpip import LearnedPerceptualImagePatchSimilarity
+
+    try:
+        network = LearnedPerceptualImagePatchSimilarity("alex", normalize=True).net.to(device)
+    except (OSError, RuntimeError, pickle.UnpicklingError) as error:
+        raise FileNotFoundError(
+            f"LPIPS needs torchvision's AlexNet, which is not in its cache and could not be downloaded ({error}). "
+            "data/README.md says where the file goes"
+        ) from error
+    return lambda x, y: network(x, y, normalize=True).reshape(len(x))

@@ -1,0 +1,208 @@
+"""Every full-reference measure by name. A further one: its function or loss, and an entry here.
+
+Names and what they stand for are known to the command line before torch is imported.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from math import inf
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dsd.backbones import PAPER_LAYERS
+
+if TYPE_CHECKING:
+    import torch
+
+    from dsd.backbones.base import Backbone, Precision
+    from dsd.quality.scoring import Metric, MetricSet
+
+
+@dataclass(frozen=True)
+class MetricInfo:
+    """What is known of a measure by its name."""
+
+    summary: str
+    """One line: what it is."""
+    reference: str
+    """The paper it is from."""
+    make: str
+    """``module:name`` of a loss on features; without `layers`, of device → (distorted, reference) → (N,)."""
+    layers: Sequence[str] = ()
+    """The loss's layers, where nothing else is said."""
+    options: Mapping[str, Any] = field(default_factory=dict)
+    """Of the loss; `alphas` among them can be changed."""
+    higher_is_better: bool = False
+    range: tuple[float, float] = (0, inf)
+    """The lowest and the highest value that there can be."""
+
+
+_DSD = "Kligvasser et al., Deep self-dissimilarities as powerful visual fingerprints, NeurIPS 2021"
+
+METRICS: Mapping[str, MetricInfo] = {
+    "dsd": MetricInfo(
+        "L_DSD (Eq. 4), alpha 2, ReLU2_1 + 2_2 + 3_1: difference of deep self-dissimilarities",
+        _DSD,
+        "dsd.losses:DSDLoss",
+        PAPER_LAYERS,
+        {"alphas": (2,)},
+    ),
+    "dsd4": MetricInfo("the same with alpha 4", _DSD, "dsd.losses:DSDLoss", PAPER_LAYERS, {"alphas": (4,)}),
+    "style": MetricInfo(
+        "difference of Gram matrices, same layers (Gatys et al.)",
+        "Gatys et al., Image style transfer using convolutional neural networks, CVPR 2016",
+        "dsd.losses:StyleLoss",
+        PAPER_LAYERS,
+        {"alphas": (1,)},
+    ),
+    "mss": MetricInfo(
+        "style at full and half resolution", _DSD, "dsd.losses:MultiScaleStyleLoss", PAPER_LAYERS, {"alphas": (1, 2)}
+    ),
+    "perceptual": MetricInfo(
+        "mean absolute difference of features, same layers (Johnson et al.)",
+        "Johnson et al., Perceptual losses for real-time style transfer and super-resolution, ECCV 2016",
+        "dsd.losses:PerceptualLoss",
+        PAPER_LAYERS,
+    ),
+    "pdl": MetricInfo(
+        "Wasserstein distance of each channel, same layers (Delbracio et al.)",
+        "Delbracio et al., Projected distribution loss for image enhancement, 2020",
+        "dsd.losses:PDLLoss",
+        PAPER_LAYERS,
+    ),
+    "contextual": MetricInfo(
+        "contextual loss at ReLU3_1 (Mechrez et al.); slow on large images",
+        "Mechrez et al., The contextual loss for image transformation with non-aligned data, ECCV 2018",
+        "dsd.losses:ContextualLoss",
+        ("relu3_1",),
+    ),
+    "psnr": MetricInfo(
+        "peak signal-to-noise ratio, dB (torchmetrics)",
+        "Huynh-Thu & Ghanbari, Scope of validity of PSNR in image/video quality assessment, 2008",
+        "dsd.quality.classic:psnr",
+        higher_is_better=True,
+    ),
+    "ssim": MetricInfo(
+        "structural similarity (torchmetrics)",
+        "Wang et al., Image quality assessment: from error visibility to structural similarity, TIP 2004",
+        "dsd.quality.classic:ssim",
+        higher_is_better=True,
+        range=(-1, 1),
+    ),
+    "ms-ssim": MetricInfo(
+        "multi-scale structural similarity (torchmetrics)",
+        "Wang et al., Multiscale structural similarity for image quality assessment, Asilomar 2003",
+        "dsd.quality.classic:ms_ssim",
+        higher_is_better=True,
+        range=(0, 1),
+    ),
+    "lpips": MetricInfo(
+        "LPIPS 0.1, AlexNet (torchmetrics; needs torchvision's AlexNet)",
+        "Zhang et al., The unreasonable effectiveness of deep features as a perceptual metric, CVPR 2018",
+        "dsd.quality.classic:lpips",
+    ),
+}
+
+
+def list_metrics() -> list[str]:
+    """Names that :func:`create_metric` takes.
+
+    Example:
+        >>> list_metrics()[:3]
+        ['dsd', 'dsd4', 'style']
+    """
+    return list(METRICS)
+
+
+def create_metric(
+    name: str,
+    backbone: "str | Backbone" = "vgg19",
+    *,
+    layers: Sequence[str] | None = None,
+    alphas: Sequence[float] | None = None,
+    weights: "str | Path" = "auto",
+    precision: "Precision" = "float32",
+    device: "str | torch.device" = "auto",
+) -> "Metric":
+    """A full-reference measure by its name; call it with distorted images and their references, tensors or paths.
+
+    Args:
+        name: out of :func:`list_metrics`.
+        backbone: of measures on deep features: a name out of `dsd.BACKBONES`, or a network.
+        layers: of measures on deep features. None: the measure's own; of a network, all that it was made with.
+        alphas: of measures that have scaling factors. None: the measure's own.
+        weights: of the backbone, as for :func:`dsd.load_backbone`.
+        precision: of the backbone: ``"float32"`` or ``"bfloat16"``.
+        device: where it computes; ``"auto"`` is CUDA where there is one. A network's own.
+
+    Returns:
+        A function of (distorted, reference), either float (N, 3, H, W) in [0, 1] or an image file's path, that returns
+        (N,). Its `higher_is_better`, `range` and `reference` say what it is.
+
+    Raises:
+        ValueError: unknown name, backbone or layer; `layers` or `alphas` for a measure that has none.
+        FileNotFoundError: weights are missing; the message lists the ways to get them.
+
+    Example:
+        >>> import torch
+        >>> metric = create_metric("dsd", "lite")
+        >>> metric(torch.rand(2, 3, 32, 32), torch.rand(2, 3, 32, 32)).shape, metric.higher_is_better
+        (torch.Size([2]), False)
+    """
+    from dsd.quality.scoring import Metric
+
+    return Metric(
+        create_metrics(
+            [name], backbone, layers=layers, alphas=alphas, weights=weights, precision=precision, device=device
+        )
+    )
+
+
+def create_metrics(
+    names: Sequence[str],
+    backbone: "str | Backbone" = "vgg19",
+    *,
+    layers: Sequence[str] | None = None,
+    alphas: Sequence[float] | None = None,
+    weights: "str | Path" = "auto",
+    precision: "Precision" = "float32",
+    device: "str | torch.device" = "auto",
+) -> "MetricSet":
+    """Several measures at once, for which the network runs once; all else as for :func:`create_metric`.
+
+    Returns:
+        A function of (distorted, reference) that returns {name: (N,)}. `layers` and `alphas` go to the measures that
+        have such.
+
+    Example:
+        >>> import torch
+        >>> metrics = create_metrics(["dsd", "style"], "lite")
+        >>> list(metrics(torch.rand(1, 3, 32, 32), torch.rand(1, 3, 32, 32)))
+        ['dsd', 'style']
+    """
+    check_names(names)
+    if layers is not None and not any(METRICS[name].layers for name in names):
+        raise ValueError(f"none of {', '.join(names)} has layers, got layers={list(layers)}")
+    if alphas is not None and not any("alphas" in METRICS[name].options for name in names):
+        raise ValueError(f"none of {', '.join(names)} has alphas, got alphas={list(alphas)}")
+    from dsd.quality.scoring import MetricSet
+
+    return MetricSet(
+        {name: METRICS[name] for name in names},
+        backbone,
+        layers=layers,
+        alphas=alphas,
+        weights=weights,
+        precision=precision,
+        device=device,
+    )
+
+
+def check_names(names: Sequence[str]) -> None:
+    """Refuse names of no measure.
+
+    Raises:
+        ValueError: an unknown one; the message lists the valid ones.
+    """
+    if unknown := [name for name in names if name not in METRICS]:
+        raise ValueError(f"unknown metric {', '.join(unknown)}; valid ones: {', '.join(METRICS)}")

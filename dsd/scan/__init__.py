@@ -1,0 +1,1 @@
+"""Score a whole collection: ``from dsd.scan.collection import Settings, scan``."""

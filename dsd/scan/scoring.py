@@ -1,0 +1,148 @@
+"""From the images of a collection to the rows of its table: decoding, batches, the network."""
+
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from dsd.backbones import load_backbone
+from dsd.checks import check_images
+from dsd.data.images import load_image
+from dsd.data.views import crop_square, resize_short_side
+from dsd.descriptor import dsd_norm
+from dsd.scan.items import Item
+from dsd.scan.settings import Settings
+from dsd.scan.table import printable, write_unit
+
+Seen = tuple[Sequence[int | None], Tensor | str]  # an image's height and width, and its view or why there is none
+
+PIXELS_WAITING = 2**24  # for company in a batch: photographs at their own size would otherwise fill the memory
+
+
+class Views(Dataset[Seen]):
+    """What of an image goes through the network.
+
+    Args:
+        root: folder of the collection.
+        settings: `resize`, `crop` and `alphas` are used.
+        smallest: shortest side in pixels that the network needs.
+    """
+
+    def __init__(self, root: Path, settings: Settings, smallest: int) -> None:
+        self.root = root
+        self.settings = settings
+        self.smallest = smallest
+
+    def __getitem__(self, item: Item) -> Seen:
+        """Load an image; never raises."""
+        size: Sequence[int | None] = (None, None)
+        try:
+            image = self._load(item)
+            size = image.shape[1:]
+            return size, self._view(image)
+        except Exception as error:  # decoders raise what they like, and it is one image's failure
+            return size, printable(str(error) or type(error).__name__)
+
+    def _load(self, item: Item) -> Tensor:
+        if item.reason:
+            raise ValueError(item.reason)
+        if item.tar is None:
+            return _load(self.root / item.path, item.path)
+        with (self.root / item.tar).open("rb") as archive, tempfile.NamedTemporaryFile() as copy:
+            archive.seek(item.offset)
+            copy.write(archive.read(item.size))
+            copy.flush()
+            return _load(Path(copy.name), item.path)
+
+    def _view(self, image: Tensor) -> Tensor:
+        settings = self.settings
+        if settings.resize is not None:
+            image = resize_short_side(image, settings.resize)
+        if settings.crop is not None:
+            image = crop_square(image, settings.crop)
+        check_images(image[None], "it", smallest=self.smallest, alpha=max(settings.alphas))
+        return image.contiguous()  # without what was cropped, which would be sent along
+
+
+def _load(path: Path, name: str) -> Tensor:
+    """Load an image; errors call it by its name in the collection, so that the table is the same wherever it lies."""
+    try:
+        return load_image(path)
+    except (OSError, ValueError) as error:
+        raise ValueError(str(error).replace(str(path), name)) from error
+
+
+class Scorer:
+    """Scores units of images and writes each one's file as soon as it is finished.
+
+    Args:
+        settings: what decides the numbers; its threads are torch's from now on.
+        root: folder of the collection.
+        workers: processes that decode; 0 decodes in this one.
+        device: where the network goes.
+
+    Raises:
+        FileNotFoundError: no weights.
+        ValueError: settings that make no sense.
+    """
+
+    def __init__(self, settings: Settings, root: Path, workers: int, device: str) -> None:
+        torch.set_num_threads(settings.threads or torch.get_num_threads())
+        self.settings = settings
+        self.root = root
+        self.workers = workers
+        self.backbone = load_backbone(
+            settings.backbone, settings.layers, settings.weights, precision=settings.precision, device=device
+        )
+        # What would fail for every image fails here, once.
+        side = settings.crop or settings.resize or 256
+        norms = dsd_norm(torch.zeros(1, 3, side, side, device=self.backbone.device), self.backbone, settings.alphas)
+        self.columns = {f"{layer}_dsd{alpha:g}": (layer, alpha) for layer, alpha in norms}
+
+    def __call__(self, units: Mapping[str, Sequence[Item]]) -> Iterator[int]:
+        """Score and write units, {file: images}; yields how many images each had."""
+        # While a batch is scored the next is decoded. Images at their own size may be too large for that.
+        ahead = max(2, self.settings.batch_size // self.workers) if self.workers and self.settings.crop else None
+        views = DataLoader(
+            Views(self.root, self.settings, self.backbone.smallest),
+            batch_size=None,
+            sampler=chain.from_iterable(units.values()),  # the items themselves: workers hold no list of them all
+            num_workers=self.workers,
+            prefetch_factor=ahead,
+        )
+        seen = iter(views)
+        for shard, items in units.items():
+            self._score_unit(Path(shard), items, seen)
+            yield len(items)
+
+    @torch.inference_mode()
+    def _score_unit(self, shard: Path, items: Sequence[Item], seen: Iterator[Seen]) -> None:
+        """Write a unit. Its batches are its own, so that they are the same wherever the scan was interrupted."""
+        scores = torch.full((len(self.columns), len(items)), torch.nan, device=self.backbone.device)
+        sizes, errors = [], []
+        waiting: dict[int, Tensor] = {}
+        for row, (size, view) in zip(range(len(items)), seen, strict=False):
+            sizes.append(size)
+            errors.append(view if isinstance(view, str) else None)
+            if isinstance(view, Tensor):
+                waiting[row] = view
+            pixels = sum(view[0].numel() for view in waiting.values())
+            if len(waiting) == self.settings.batch_size or pixels > PIXELS_WAITING or row == len(items) - 1:
+                self._score(waiting, scores)
+                waiting.clear()
+        columns = dict(zip(self.columns, scores.cpu().numpy(), strict=True))
+        write_unit(shard, [item.path for item in items], sizes, errors, columns)
+
+    def _score(self, waiting: Mapping[int, Tensor], scores: Tensor) -> None:
+        """Fill in the scores of images, those of equal size together."""
+        sizes: dict[torch.Size, list[int]] = {}
+        for row, view in waiting.items():
+            sizes.setdefault(view.shape, []).append(row)
+        for rows in sizes.values():
+            x = torch.stack([waiting[row] for row in rows]).to(self.backbone.device)
+            norms = dsd_norm(x, self.backbone, self.settings.alphas)
+            scores[:, rows] = torch.stack([norms[key] for key in self.columns.values()])

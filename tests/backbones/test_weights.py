@@ -1,0 +1,94 @@
+import pytest
+import safetensors.torch
+import torch
+from torch import nn
+
+from dsd.backbones.weights import fill, find_weights, load_weights, read_compressed_classifier, read_state
+
+
+def test_files_are_taken_in_order_and_absolute_ones_as_they_are(monkeypatch, tmp_path):
+    from pathlib import Path
+
+    monkeypatch.setenv("DSD_DATA", str(tmp_path))
+    (tmp_path / "weights").mkdir()
+    (tmp_path / "weights" / "b.pth").touch()
+    (tmp_path / "c.pth").touch()
+    assert find_weights([Path("a.pth"), Path("b.pth")], "net") == tmp_path / "weights" / "b.pth"
+    assert find_weights([tmp_path / "c.pth", Path("b.pth")], "net") == tmp_path / "c.pth"
+    with pytest.raises(FileNotFoundError, match=r"no weights of net: looked for .*a\.pth"):
+        find_weights([Path("a.pth")], "net")
+
+
+def test_reads_both_formats(tmp_path):
+    state = {"a": torch.rand(2, 3)}
+    torch.save(state, tmp_path / "x.pth")
+    safetensors.torch.save_file(state, tmp_path / "x.safetensors")
+    for name in ("x.pth", "x.safetensors"):
+        assert torch.equal(read_state(tmp_path / name)[0]["a"], state["a"])
+
+
+@pytest.mark.parametrize("name", ["x.pth", "x.safetensors"])
+@pytest.mark.parametrize("damage", [lambda b: b[:-1], lambda b: b"", lambda b: b"<html>", lambda b: b[: len(b) // 2]])
+def test_refuses_damaged_files(tmp_path, name, damage):
+    save = torch.save if name.endswith(".pth") else safetensors.torch.save_file
+    save({"a": torch.rand(50)}, tmp_path / name)
+    path = tmp_path / name
+    path.write_bytes(damage(path.read_bytes()))
+    with pytest.raises(ValueError, match=r"is not a readable weight file"):
+        read_state(path)
+
+
+def test_refuses_what_holds_no_tensors(tmp_path):
+    torch.save({"a": "text"}, tmp_path / "x.pth")
+    with pytest.raises(ValueError, match=r"must hold a state dict of tensors, its 'a' is none"):
+        read_state(tmp_path / "x.pth")
+
+
+def test_fills_what_fits_and_refuses_the_rest():
+    parameters = {"w": nn.Parameter(torch.zeros(2))}
+    fill(parameters, {"w": torch.ones(2), "classifier.1": torch.ones(1)}, "it", "net")
+    assert parameters["w"].tolist() == [1, 1]
+    for state, message in (
+        ({}, "it lacks w"),
+        ({"w": torch.ones(3)}, r"it has w of shape \(3,\), net has \(2,\)"),
+        ({"w": torch.tensor([1, float("inf")])}, "NaN or infinite values in w"),
+        ({"w": torch.ones(2), "v": torch.ones(2)}, "it is not a net: it holds v, which net has not"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            fill(parameters, state, "it", "net")
+
+
+def test_says_what_was_loaded(tmp_path):
+    parameters = {"w.weight": nn.Parameter(torch.zeros(2, 2))}
+    assert load_weights(parameters, "random", network="net", files=[]) == ("random", "random")
+    assert load_weights(parameters, {"w.weight": torch.ones(2, 2)}, network="net", files=[])[0] == "state dict"
+    torch.save({"w.weight": torch.ones(2, 2)}, tmp_path / "x.pth")
+    assert load_weights(parameters, "auto", network="net", files=[tmp_path / "x.pth"])[0] == "x.pth"
+
+
+def pack(weight, bits):
+    """Affine quantisation by row, with a scale and a minimum of float16, as in the compressed file."""
+    low = weight.min(dim=1, keepdim=True).values.half()
+    scale = ((weight.max(dim=1, keepdim=True).values - low) / (2**bits - 1)).half()
+    q = ((weight - low.float()) / scale.float()).round().clamp(0, 2**bits - 1).byte()
+    return scale, low, q, (q[:, ::2] << 4 | q[:, 1::2]) if bits == 4 else q
+
+
+def test_reads_the_compressed_classifier(tmp_path):
+    packed, expected = {}, {}
+    for index, bits in ((0, 4), (3, 4), (6, 8)):
+        scale, low, q, stored = pack(torch.randn(6, 8), bits)
+        bias = torch.randn(6).half()
+        key = f"classifier.{index}"
+        packed |= {f"{key}.weight.q{bits}": stored, f"{key}.weight.scale": scale, f"{key}.weight.min": low}
+        packed[f"{key}.bias"] = bias
+        expected |= {f"{key}.weight": q * scale.float() + low.float(), f"{key}.bias": bias.float()}
+    torch.save(packed, tmp_path / "q.pth")
+    state, _ = read_compressed_classifier(tmp_path / "q.pth")
+    assert state.keys() == expected.keys()
+    for key, value in expected.items():
+        assert torch.equal(state[key], value)
+    del packed["classifier.3.weight.scale"]
+    torch.save(packed, tmp_path / "q.pth")
+    with pytest.raises(ValueError, match=r"q\.pth is no compressed classifier of VGG-19: 'classifier.3.weight.scale'"):
+        read_compressed_classifier(tmp_path / "q.pth")

@@ -1,0 +1,109 @@
+"""What all commands share: their start, exit codes, Ctrl-C."""
+
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+import dsd
+from dsd.cli import main
+
+HEAVY = {"torch", "torchvision", "numpy", "pandas", "pyarrow", "PIL", "tqdm", "scipy", "matplotlib", "ray"}
+START = """
+import sys
+from dsd.cli import main
+try:
+    code = main(sys.argv[1:])
+except SystemExit as end:
+    code = end.code
+print(code, *sys.modules, file=sys.stderr)
+"""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "output"),
+    [
+        (["--help"], 0, "collections without any"),
+        (["--version"], 0, f"dsd {dsd.__version__}\n"),
+        (["metrics"], 0, "higher is better"),
+        (["score", "--help"], 0, "vgg19, lite"),
+        (["scan", "--help"], 0, "--shard-size"),
+        (["train", "lite", "--help"], 0, "--steps"),
+        (["data", "convert", "live", "--help"], 0, "FOLDER"),
+        (["paint"], 2, "invalid choice: 'paint'"),
+        (["data", "convert"], 2, "DATA"),
+        (["score", "--reference", "."], 2, "--distorted"),
+        (["score", "--reference", ".", "--distorted", ".", "--metrics", "ssmi"], 2, "unknown metric ssmi; valid ones"),
+        (["score", "--reference", ".", "--distorted", ".", "--backbone", "vgg11"], 2, "unknown backbone 'vgg11'"),
+        (["score", "--reference", ".", "--distorted", "nowhere"], 2, "no file or folder nowhere"),
+        (["scan", ".", "--out", "a.parquet", "--backbone", "vgg11"], 2, "unknown backbone 'vgg11'"),
+        (["scan", ".", "--out", "a.csv"], 2, "the table must end in .parquet"),
+        (["scan", "nowhere", "--out", "a.parquet"], 2, "no folder nowhere"),
+        (["train", "lite", "--start", "nowhere"], 2, "no file nowhere"),
+        (["data", "convert", "vgg19", "nowhere", "out.pth"], 2, "no file nowhere"),
+        (["data", "convert", "live", "nowhere"], 2, "no folder nowhere"),
+    ],
+)
+def test_starts_without_what_is_heavy(tmp_path, arguments, code, output):
+    run = subprocess.run([sys.executable, "-c", START, *arguments], cwd=tmp_path, capture_output=True, text=True)
+    *errors, last = run.stderr.splitlines()
+    was, *modules = last.split()
+    assert (int(was), HEAVY & set(modules)) == (code, set())
+    assert output in run.stdout + "\n".join(errors)
+
+
+def test_module_is_the_command():
+    run = subprocess.run([sys.executable, "-m", "dsd", "--version"], capture_output=True, text=True, check=True)
+    assert run.stdout == f"dsd {dsd.__version__}\n"
+
+
+@pytest.mark.parametrize("error", [ValueError, OSError, ModuleNotFoundError, FloatingPointError])
+def test_errors_that_are_the_users_are_a_line(monkeypatch, capsys, error):
+    def fail(options):
+        raise error("what was wrong")
+
+    monkeypatch.setattr("dsd.cli.metrics.run", fail)
+    assert main(["metrics"]) == 2
+    assert capsys.readouterr().err == "dsd metrics: what was wrong\n"
+
+
+def test_other_errors_are_bugs_and_stay(monkeypatch):
+    def fail(options):
+        raise KeyError("bug")
+
+    monkeypatch.setattr("dsd.cli.metrics.run", fail)
+    with pytest.raises(KeyError, match="bug"):
+        main(["metrics"])
+
+
+@pytest.mark.parametrize("error", [None, RecursionError])
+def test_ctrl_c_is_a_line_whatever_comes_of_it(monkeypatch, capsys, error):
+    """A library that was interrupted while it was imported may raise something else."""
+
+    def interrupt(options):
+        try:
+            os.kill(os.getpid(), signal.SIGINT)
+        except KeyboardInterrupt as interrupt:
+            raise (error or KeyboardInterrupt) from interrupt
+
+    monkeypatch.setattr("dsd.cli.metrics.run", interrupt)
+    assert main(["metrics"]) == 130
+    assert capsys.readouterr().err == "dsd metrics: interrupted\n"
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_leaves_an_ignored_ctrl_c_ignored(monkeypatch):
+    """So that a job in the background goes on."""
+
+    def interrupt(options):
+        os.kill(os.getpid(), signal.SIGINT)
+        return 0
+
+    monkeypatch.setattr("dsd.cli.metrics.run", interrupt)
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        assert main(["metrics"]) == 0
+    finally:
+        signal.signal(signal.SIGINT, before)

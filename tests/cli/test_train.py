@@ -1,0 +1,34 @@
+from pathlib import Path
+
+from dsd.cli import main
+
+
+def test_passes_on_what_was_typed(tmp_path, monkeypatch, capsys):
+    calls = []
+
+    def distil(out, **options):
+        calls.append((out, options))
+        return out / "weights"
+
+    monkeypatch.setattr("dsd.distil.train.distil", distil)
+    assert main(["train", "lite"]) == 0
+    (tmp_path / "start").touch()
+    typed = ["--out", "run", "--weights", "w.pth", "--steps", "3", "--seed", "4", "--device", "cpu"]
+    assert main(["train", "lite", *typed, "--start", str(tmp_path / "start")]) == 0
+    assert calls == [
+        (Path("build/lite"), {"steps": 8000, "seed": 0, "device": "auto", "weights": "auto", "start": None}),
+        (
+            Path("run"),
+            {"steps": 3, "seed": 4, "device": "cpu", "weights": "w.pth", "start": tmp_path / "start"},
+        ),
+    ]
+    assert capsys.readouterr().out.splitlines() == ["build/lite/weights", "run/weights"]
+
+
+def test_says_how_to_go_on(monkeypatch, capsys):
+    def interrupt(out, **options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("dsd.distil.train.distil", interrupt)
+    assert main(["train", "lite"]) == 130
+    assert capsys.readouterr().err == "dsd train lite: interrupted; the same command goes on from its last checkpoint\n"

@@ -1,0 +1,144 @@
+import json
+import subprocess
+from types import ModuleType
+
+import matplotlib.pyplot as plt
+import pandas as pd
+import pytest
+import torch
+from PIL import Image
+
+from dsd.data.views import Photographs
+from dsd.experiments import provenance, style
+from dsd.experiments.catalogue import REPOSITORY
+
+TABLE = pd.DataFrame({"x": ["a", "b"], "y": [0.1, 2e-9]})
+
+
+@pytest.fixture
+def origin(backbone):
+    photographs = Photographs.from_folder("embedded")
+    return provenance.provenance({"preset": "quick", "seed": 3}, backbone, {"images": photographs}, 1.23)
+
+
+@pytest.fixture
+def experiment(backbone, tmp_path):
+    """An experiment with a picture and a checkpoint, which counts its computations in `calls`."""
+    module = ModuleType("dsd.experiments.fig0_nothing")
+    module.calls = []
+
+    def compute(*, seed):
+        module.calls.append(seed)
+        (tmp_path / "checkpoints").mkdir()
+        images = {"noise 0": torch.rand(3, 8, 8)}
+        datasets = {"images": Photographs.from_folder("embedded")}
+        extra = {"also": "this"}
+        return provenance.Computed(TABLE, backbone, datasets, images, extra, tmp_path / "checkpoints")
+
+    module.compute = compute
+    return module
+
+
+def test_provenance_tells_how_a_figure_came_about(origin):
+    assert origin["parameters"] == {"preset": "quick", "seed": 3}
+    assert origin["weights"] == "random"
+    assert origin["datasets"]["images"]["count"] == 10
+    assert origin["seconds"] == 1.2
+    assert set(origin["versions"]) == {"dsd", "python", "torch", "torchvision", "numpy"}
+    json.dumps(origin)
+
+
+def test_commit_is_the_repositorys(origin):
+    head = subprocess.run(
+        ["git", "rev-parse", "--short", "HEAD"], cwd=REPOSITORY, capture_output=True, text=True, check=False
+    ).stdout.strip()
+    assert origin["commit"].removesuffix("+dirty") == (head or "unknown (not a git checkout)")
+
+
+def test_commit_outside_a_checkout_is_unknown(tmp_path, monkeypatch):
+    monkeypatch.setattr(provenance, "REPOSITORY", tmp_path)
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
+    assert provenance._commit() == "unknown (not a git checkout)"
+
+
+def test_what_is_computed_is_saved_and_can_be_loaded_instead(experiment, tmp_path):
+    parameters = {"preset": "quick", "seed": 3, "redraw": ""}
+    result = provenance.load_or_compute(experiment, parameters, tmp_path / "new")
+    assert sorted(path.name for path in (tmp_path / "new").iterdir()) == ["fig0.csv", "fig0.json", "fig0_noise 0.png"]
+    pd.testing.assert_frame_equal(result.table, TABLE)
+    assert result.parameters == parameters
+    assert result.provenance["also"] == "this"
+    again = provenance.load_or_compute(experiment, {"redraw": str(tmp_path / "new")}, tmp_path / "again")
+    assert experiment.calls == [3]
+    pd.testing.assert_frame_equal(again.table, result.table)
+    assert again.provenance == result.provenance
+    assert torch.equal(again.images["noise 0"], result.images["noise 0"])
+    pictures = [(tmp_path / folder / "fig0_noise 0.png").read_bytes() for folder in ("new", "again")]
+    assert pictures[0] == pictures[1]
+    assert [path.name for path in (tmp_path / "again").iterdir()] == ["fig0_noise 0.png"]
+
+
+def test_checkpoints_stay_until_the_results_are_saved(experiment, tmp_path, monkeypatch):
+    def full_disk(*_):
+        raise OSError("no space left")
+
+    parameters = {"preset": "quick", "seed": 3, "redraw": ""}
+    with monkeypatch.context() as patched:
+        patched.setattr(provenance, "save_images", full_disk)
+        with pytest.raises(OSError, match="no space left"):
+            provenance.load_or_compute(experiment, parameters, tmp_path / "new")
+    assert (tmp_path / "checkpoints").is_dir()
+    (tmp_path / "checkpoints").rmdir()
+    provenance.load_or_compute(experiment, parameters, tmp_path / "new")
+    assert not (tmp_path / "checkpoints").exists()
+
+
+def test_nothing_to_draw_again(experiment, tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"fig0\.csv"):
+        provenance.load_or_compute(experiment, {"redraw": str(tmp_path)}, tmp_path / "again")
+
+
+def test_figures_carry_their_provenance(origin, tmp_path):
+    style.use_style()
+    figure, axis = plt.subplots()
+    axis.plot([1, 2])
+    provenance.save_figure(figure, provenance.Result("fig0", TABLE, origin), tmp_path)
+    plt.close(figure)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["fig0.pdf", "fig0.png"]
+    with Image.open(tmp_path / "fig0.png") as image:
+        assert json.loads(image.text["Description"]) == origin
+        assert round(image.info["dpi"][0]) == 300
+    assert origin["datasets"]["images"]["files_sha256"].encode() in (tmp_path / "fig0.pdf").read_bytes()
+
+
+def test_random_weights_are_written_on_the_figure(origin):
+    figure = plt.figure()
+    provenance.stamp(figure, origin)
+    assert "RANDOM WEIGHTS" in figure.get_suptitle()
+    for text in ("quick", "vgg19", "random", "scikit-image's photographs"):
+        assert text in figure.get_supxlabel()
+    plt.close(figure)
+    figure = plt.figure()
+    provenance.stamp(figure, {**origin, "weights": "vgg19-dcbb9e9d.pth"})
+    assert figure.get_suptitle() == ""
+    plt.close(figure)
+
+
+def test_parameters_are_the_plain_values():
+    namespace = {"seed": 1, "layers": ["a"], "out_dir": "x", "In": [""], "_hidden": 2, "module": json, "none": None}
+    assert provenance.parameters(namespace) == {"seed": 1, "layers": ["a"], "none": None}
+
+
+def test_checkpoints_are_apart_for_every_setting(backbone, monkeypatch):
+    folders = [provenance.checkpoints("fig0", {"seed": seed}, backbone) for seed in (0, 1, 0)]
+    assert folders[0] == folders[2] != folders[1]
+    assert folders[0].parent == REPOSITORY / "build" / "checkpoints"
+    monkeypatch.setattr(provenance, "_commit", lambda: "another")
+    assert provenance.checkpoints("fig0", {"seed": 0}, backbone) != folders[0]
+
+
+def test_a_figure_is_not_drawn_again_with_other_images(origin):
+    same = Photographs.from_folder("embedded")
+    provenance.check_data(origin, {"images": same})
+    with pytest.raises(ValueError, match=r"photographs is not what the figure was made from: it was .*10.*, it is .*9"):
+        provenance.check_data(origin, {"images": Photographs.from_folder("embedded", count=9)})

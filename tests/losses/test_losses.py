@@ -1,0 +1,324 @@
+import numpy as np
+import pytest
+import torch
+
+from dsd import VGG19, VGG19Lite, downscale, gram_matrix
+from dsd.contextual import contextual
+from dsd.losses import (
+    ContextualLoss,
+    DSDLoss,
+    DSDPyramidLoss,
+    MultiScaleStyleLoss,
+    PDLLoss,
+    PerceptualLoss,
+    StyleLoss,
+    pdl,
+    perceptual,
+    style,
+)
+
+LOSSES = {
+    "perceptual": PerceptualLoss,
+    "style": StyleLoss,
+    "mss": MultiScaleStyleLoss,
+    "pdl": PDLLoss,
+    "pdl2": lambda backbone, **options: PDLLoss(backbone, p=2, **options),
+    "contextual": ContextualLoss,
+    "dsd": lambda backbone, **options: DSDLoss(backbone, alphas=(2, 4), **options),
+    "dsd pyramid": DSDPyramidLoss,
+}
+EVERY = pytest.mark.parametrize("name", LOSSES)
+
+
+def straightforward_contextual(a, b, h=0.5):
+    """CX as it is printed, with the whole matrix, in NumPy; a, b: (C, H, W)."""
+    a, b = (features.reshape(len(features), -1).T for features in (a, b))
+    mean = b.mean(axis=0)
+    a, b = ((f - mean) / np.maximum(np.linalg.norm(f - mean, axis=1, keepdims=True), 1e-5) for f in (a, b))
+    d = np.maximum(1 - a @ b.T, 0)
+    w = np.exp((1 - d / (d.min(axis=1, keepdims=True) + 1e-5)) / h)
+    return -np.log((w / w.sum(axis=1, keepdims=True)).max(axis=0).mean())
+
+
+def straightforward_contextual_torch(a, b, h=0.5):
+    """The same with autograd through the whole matrix."""
+    a, b = (features.flatten(1).mT for features in (a, b))
+    mean = b.mean(dim=0)
+    a, b = (torch.nn.functional.normalize(f - mean, dim=1, eps=1e-5) for f in (a, b))
+    d = (1 - a @ b.mT).clamp_min(0)
+    w = torch.exp((1 - d / (d.amin(dim=1, keepdim=True) + 1e-5)) / h)
+    return -(w / w.sum(dim=1, keepdim=True)).amax(dim=0).mean().log()
+
+
+@pytest.fixture
+def pair():
+    return torch.rand(2, 2, 3, 16, 20, dtype=torch.float64)
+
+
+# Each measure against an independent computation
+
+
+def test_perceptual(pair, double_backbone):
+    x, y = pair
+    fx, fy = double_backbone(x), double_backbone(y)
+    expected = sum(np.abs(fx[k].numpy() - fy[k].numpy()).reshape(2, -1).mean(1) for k in fx)
+    np.testing.assert_allclose(PerceptualLoss(double_backbone, reduction="none")(x, y), expected)
+
+
+def test_style_and_multi_scale_style(pair, double_backbone):
+    x, y = pair
+
+    def expected(alpha):
+        fx, fy = (double_backbone(downscale(image, alpha)) for image in (x, y))
+        total = 0
+        for layer in fx:
+            a, b = (f[layer].flatten(2).numpy() for f in (fx, fy))
+            total += np.abs((a @ a.transpose(0, 2, 1) - b @ b.transpose(0, 2, 1)) / a[0].size).mean((1, 2))
+        return total
+
+    np.testing.assert_allclose(StyleLoss(double_backbone, reduction="none")(x, y), expected(1))
+    np.testing.assert_allclose(MultiScaleStyleLoss(double_backbone, reduction="none")(x, y), expected(1) + expected(2))
+
+
+def test_dsd(pair, double_backbone):
+    x, y = pair
+    total = 0
+    for alpha in (2, 4):
+        for layer in double_backbone.layers:
+            full, small = (
+                [gram_matrix(double_backbone(z)[layer]).numpy() for z in zs]
+                for zs in ((x, y), (downscale(x, alpha), downscale(y, alpha)))
+            )
+            total += np.abs((full[0] - small[0]) - (full[1] - small[1])).mean((1, 2))
+    np.testing.assert_allclose(DSDLoss(double_backbone, (2, 4), reduction="none")(x, y), total)
+
+
+def test_dsd_pyramid(pair, double_backbone):
+    x, y = pair
+    total = 0
+    for layer in double_backbone.layers:
+        a, b = (
+            [gram_matrix(double_backbone(downscale(z, alpha))[layer]).numpy() for alpha in (1, 2, 4)] for z in (x, y)
+        )
+        total += np.abs((a[0] - a[1]) - (b[0] - b[1])).mean((1, 2)) + np.abs((a[1] - a[2]) - (b[1] - b[2])).mean((1, 2))
+    np.testing.assert_allclose(DSDPyramidLoss(double_backbone, reduction="none")(x, y), total)
+
+
+@pytest.mark.parametrize("p", [1, 2])
+def test_pdl_is_the_wasserstein_distance_of_each_channel(p):
+    from scipy.stats import wasserstein_distance
+
+    a, b = torch.randn(2, 2, 3, 4, 5, dtype=torch.float64)
+
+    def distance(u, v):
+        u, v = u.ravel(), v.ravel()
+        return wasserstein_distance(u, v) if p == 1 else ((np.sort(u) - np.sort(v)) ** 2).mean()
+
+    expected = [
+        np.mean([distance(*channels) for channels in zip(*pair, strict=True)])
+        for pair in zip(a.numpy(), b.numpy(), strict=True)
+    ]
+    np.testing.assert_allclose(pdl(a, b, p), expected)
+
+
+@pytest.mark.parametrize("entries", [1, 100, 333, 2**24])
+@pytest.mark.parametrize("shapes", [((2, 4, 5, 6), (2, 4, 5, 6)), ((1, 3, 4, 4), (1, 3, 7, 5))])
+def test_contextual_in_blocks_is_the_straightforward_one(shapes, entries):
+    a, b = (torch.rand(shape, dtype=torch.float64) for shape in shapes)
+    expected = [straightforward_contextual(f, g) for f, g in zip(a.numpy(), b.numpy(), strict=True)]
+    np.testing.assert_allclose(contextual(a, b, entries=entries), expected, rtol=1e-10)
+
+
+@pytest.mark.parametrize("entries", [50, 2**24])
+def test_contextual_gradient_is_the_straightforward_ones(entries):
+    a, b = (torch.rand(3, 6, 7, dtype=torch.float64, requires_grad=True) for _ in range(2))
+    expected = torch.autograd.grad(straightforward_contextual_torch(a, b), (a, b))
+    got = torch.autograd.grad(contextual(a[None], b[None], entries=entries).sum(), (a, b))
+    for one, other in zip(got, expected, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-9, atol=1e-12)
+
+
+def test_functions_are_gradchecked():
+    a, b = (torch.rand(2, 3, 3, 4, dtype=torch.float64, requires_grad=True) for _ in range(2))
+    for function in (perceptual, style, pdl, lambda u, v: pdl(u, v, 2), contextual):
+        assert torch.autograd.gradcheck(function, (a, b))
+
+
+# Laws
+
+
+@EVERY
+def test_zero_for_equal_images_and_symmetric(name, backbone):
+    loss = LOSSES[name](backbone, reduction="none")
+    x, y = torch.rand(2, 2, 3, 16, 16)
+    if name == "contextual":  # neither: equal features share their similarity, and CX has a direction
+        assert (loss(x, x) < loss(x, y)).all()
+        return
+    assert (loss(x, x) == 0).all()
+    assert (loss(x, y) > 0).all()
+    torch.testing.assert_close(loss(x, y), loss(y, x))
+
+
+@EVERY
+def test_per_sample_batch_equals_loop_and_reductions(name, backbone):
+    x, y = torch.rand(2, 3, 3, 16, 20)
+    loss = LOSSES[name](backbone, reduction="none")
+    values = loss(x, y)
+    assert values.shape == (3,)
+    torch.testing.assert_close(
+        values, torch.cat([loss(x[i : i + 1], y[i : i + 1]) for i in range(3)]), rtol=1e-4, atol=1e-7
+    )
+    torch.testing.assert_close(LOSSES[name](backbone)(x, y), values.mean())
+    torch.testing.assert_close(LOSSES[name](backbone, reduction="sum")(x, y), values.sum())
+
+
+@EVERY
+def test_a_target_is_described_once(name, backbone):
+    x, y = torch.rand(2, 2, 3, 16, 16)
+    loss = LOSSES[name](backbone, reduction="none")
+    assert torch.equal(loss(x, loss.encode(y)), loss(x, y))
+    one_for_all = loss(x, loss.encode(y[:1]))
+    torch.testing.assert_close(one_for_all, loss(x, y[:1].expand(2, -1, -1, -1)))
+
+
+@EVERY
+@pytest.mark.parametrize("case", ["equal", "black", "constant"])
+def test_gradients_are_finite_in_hard_cases(name, case, backbone):
+    y = {
+        "equal": torch.rand(1, 3, 16, 16),
+        "black": torch.zeros(1, 3, 16, 16),
+        "constant": torch.full((1, 3, 16, 16), 0.5),
+    }[case]
+    x = y.clone().requires_grad_()
+    loss = LOSSES[name](backbone)(x, y)
+    loss.backward()
+    assert loss.isfinite()
+    assert x.grad.isfinite().all()
+
+
+@EVERY
+def test_gradcheck(name, double_backbone):
+    x, y = torch.rand(2, 1, 3, 6, 5, dtype=torch.float64)
+    assert torch.autograd.gradcheck(lambda z: LOSSES[name](double_backbone)(z, y), x.requires_grad_(), fast_mode=True)
+
+
+@EVERY
+def test_predictions_may_overshoot(name, backbone):
+    assert LOSSES[name](backbone)(torch.rand(1, 3, 16, 16) * 1.5 - 0.2, torch.rand(1, 3, 16, 16)).isfinite()
+
+
+@EVERY
+def test_bfloat16_is_close(name):
+    x, y = torch.rand(2, 1, 3, 32, 32)
+    exact, coarse = (
+        LOSSES[name](VGG19(("relu1_2", "relu2_1"), weights="random", precision=precision))(x, y)
+        for precision in ("float32", "bfloat16")
+    )
+    assert coarse.dtype == torch.float32
+    torch.testing.assert_close(coarse, exact, rtol=0.05, atol=0)
+
+
+@EVERY
+def test_devices_agree(name, device):
+    x, y = torch.rand(2, 1, 3, 32, 32)
+    network = VGG19(("relu2_1",), weights="random")
+    expected = LOSSES[name](network)(x, y)
+    torch.testing.assert_close(
+        LOSSES[name](network.to(device))(x.to(device), y.to(device)).cpu(), expected, rtol=1e-3, atol=0
+    )
+
+
+@EVERY
+def test_layers_are_weighted(name, backbone):
+    x, y = torch.rand(2, 2, 3, 16, 16)
+    one, two = (LOSSES[name](backbone, layer_weights={layer: 1})(x, y) for layer in backbone.layers)
+    both = LOSSES[name](backbone, layer_weights=dict(zip(backbone.layers, (0.5, 3), strict=True)))(x, y)
+    torch.testing.assert_close(both, 0.5 * one + 3 * two)
+    assert {key[0] for key in LOSSES[name](backbone, layer_weights={"relu2_1": 1}).encode(x)} == {"relu2_1"}
+
+
+@EVERY
+def test_the_network_is_asked_for_by_name(name):
+    x, y = torch.rand(2, 1, 3, 16, 16)
+    loss = LOSSES[name]("lite", layer_weights={"relu1_2": 1})
+    torch.testing.assert_close(loss(x, y), LOSSES[name](VGG19Lite(("relu1_2",)))(x, y))
+
+
+def test_defaults_are_the_papers(monkeypatch):
+    monkeypatch.setattr("dsd.losses.base.load_backbone", lambda name, layers, device: VGG19(layers, "random"))
+    loss = DSDLoss()
+    assert (loss.backbone.layers, loss.alphas, loss.normalize) == (("relu2_1", "relu2_2", "relu3_1"), (2,), "chw")
+    assert PerceptualLoss().backbone.layers == ("conv5_4",)
+    assert MultiScaleStyleLoss().alphas == (1, 2)
+    assert StyleLoss().alphas == (1,)
+    assert ContextualLoss().bandwidth == 0.5
+
+
+@EVERY
+def test_refuses_what_does_not_fit(name, backbone):
+    loss = LOSSES[name](backbone)
+    x = torch.rand(2, 3, 16, 16)
+    for y, message in (
+        (torch.rand(3, 3, 16, 16), "x and y must have the same batch size, got 2 and 3"),
+        (torch.rand(1, 3, 16, 16), "x and y must have the same batch size, got 2 and 1"),
+        (x.double(), "x and y must have one type and device, got torch.float32 on cpu and torch.float64 on cpu"),
+        (x.to("meta"), "got torch.float32 on cpu and torch.float32 on meta"),
+        (loss.encode(torch.rand(3, 3, 16, 16)), "the target's encoding must be of 1 or 2 images"),
+        ({key: value.double() for key, value in loss.encode(x).items()}, "must be of 1 or 2 images, torch.float32"),
+        ({key: value.flatten(1)[:, :1, None] for key, value in loss.encode(x).items()}, "shape|same size|agree in"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            loss(x, y)
+    for y in ([x], x.numpy(), None):
+        with pytest.raises(
+            TypeError, match=r"y must be a torch.Tensor \(N, 3, H, W\) or what encode\(y\) returned, got"
+        ):
+            loss(x, y)
+    with pytest.raises(ValueError, match="x is on meta, the backbone on cpu"):
+        loss.encode(x.to("meta"))
+
+
+def test_sizes_may_differ_where_positions_do_not_count(backbone):
+    for name in ("style", "mss", "dsd", "dsd pyramid", "contextual"):
+        assert LOSSES[name](backbone)(torch.rand(1, 3, 16, 16), torch.rand(1, 3, 24, 20)).isfinite()
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda b: PerceptualLoss(b)(torch.rand(1, 3, 16, 16), torch.rand(1, 3, 16, 18)), "images of the same size"),
+        (lambda b: PDLLoss(b)(torch.rand(1, 3, 16, 16), torch.rand(1, 3, 16, 18)), "images of the same size"),
+        (lambda b: PDLLoss(b, p=3)(torch.rand(1, 3, 16, 16), torch.rand(1, 3, 16, 16)), "p must be 1 or 2, got 3"),
+        (lambda b: DSDLoss(b)(torch.rand(3, 16, 16), torch.rand(1, 3, 16, 16)), r"\(N, 3, H, W\)"),
+        (lambda b: DSDLoss(b)(torch.rand(1, 3, 2, 2), torch.rand(1, 3, 2, 2)), "smallest image that works is 3×3"),
+        (lambda b: DSDPyramidLoss(b, (2,)), r"alphas must be at least two scales, got \(2,\)"),
+        (
+            lambda b: DSDLoss(b, (1, 2)),
+            r"alpha must be above 1, since DSD_1 is zero for every image; got alphas=\(1, 2\)",
+        ),
+        (lambda b: DSDLoss(b, (2, 2)), r"alphas must all be different, got \(2, 2\)"),
+        (lambda b: DSDLoss(b, 2), "alphas must be a sequence of at least one scaling factor, got 2"),
+        (lambda b: DSDPyramidLoss(b, (1, 2, 1)), "alphas must all be different"),
+        (lambda b: DSDLoss(b, reduction="max"), "reduction must be one of mean, sum, none; got 'max'"),
+        (
+            lambda b: DSDLoss(b, layer_weights={"relu5_1": 1}),
+            "layer_weights has relu5_1, the backbone relu1_2, relu2_1",
+        ),
+        (
+            lambda b: DSDLoss(b, layer_weights={"relu1_2": -1}),
+            "weight of relu1_2 must be a finite number of at least 0",
+        ),
+        (lambda b: DSDLoss(b, layer_weights={"relu1_2": float("nan")}), "weight of relu1_2 must be a finite number"),
+        (lambda b: DSDLoss(b, layer_weights={}), r"layer_weights must be a mapping of at least one layer"),
+        (lambda b: DSDLoss(b, layer_weights=["relu1_2"]), r"layer_weights must be a mapping of at least one layer"),
+        (
+            lambda b: DSDLoss(b)(torch.rand(1, 3, 16, 16), StyleLoss(b).encode(torch.rand(1, 3, 16, 16))),
+            r"the target's encoding has \[.*\], this loss compares",
+        ),
+        (lambda _: contextual(torch.rand(1, 3, 4, 4), torch.rand(1, 4, 4, 4)), "agree in batch size and channels"),
+        (lambda _: contextual(torch.rand(1, 3, 4, 4), torch.rand(1, 3, 4, 4), 0), "bandwidth must be positive, got 0"),
+    ],
+)
+def test_refuses(backbone, call, message):
+    with pytest.raises(ValueError, match=message):
+        call(backbone)

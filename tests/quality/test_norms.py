@@ -1,0 +1,46 @@
+import pytest
+import torch
+
+from dsd import VGG19, dsd_norm, norms
+from dsd.data.images import embedded_photographs
+from dsd.data.views import Photographs, View
+from dsd.quality.norms import summed_norm, tabulate
+
+
+@pytest.fixture(scope="module")
+def photographs():
+    return Photographs([View(path, path.name) for path in embedded_photographs()[:5]], "few", resize=48, crop=32)
+
+
+@pytest.fixture(scope="module")
+def network():
+    return VGG19(("relu1_1", "relu1_2"), weights="random")
+
+
+def test_norms_are_those_of_each_view(photographs, network):
+    table = norms(photographs, network, (2, 4), batch_size=2)
+    assert list(table)[:2] == ["file", "group"]
+    assert list(table.file) == [view.path.name for view in photographs.views]
+    for k in range(5):
+        for (layer, alpha), value in dsd_norm(photographs[k][None], network, (2, 4)).items():
+            assert table[f"{layer}_dsd{alpha}"][k] == pytest.approx(value.item(), rel=1e-4)
+
+
+def test_norms_of_a_folder_and_of_a_network_by_name():
+    table = norms("embedded", "lite", resize=48, crop=32)
+    assert list(table) == ["file", "group", "relu2_1_dsd2", "relu2_2_dsd2", "relu3_1_dsd2"]
+    assert sorted(table.file) == sorted(path.name for path in embedded_photographs())
+    with pytest.raises(FileNotFoundError, match="no folder nowhere"):
+        norms("nowhere", "lite")
+
+
+def test_summed_norm(photographs, network):
+    x = torch.stack([photographs[k] for k in range(2)])
+    expected = sum(dsd_norm(x, network, (3,)).values())
+    torch.testing.assert_close(summed_norm(x, network, 3), expected)
+
+
+def test_tabulates_what_it_is_told(photographs):
+    table = tabulate(photographs, lambda x: {"mean": x.mean(dim=(1, 2, 3))}, batch_size=2)
+    assert list(table) == ["file", "group", "mean"]
+    assert table["mean"].tolist() == pytest.approx([photographs[k].mean().item() for k in range(5)])

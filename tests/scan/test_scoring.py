@@ -1,0 +1,68 @@
+from dataclasses import replace
+
+import pytest
+import torch
+from PIL import Image
+
+from dsd.backbones import load_backbone
+from dsd.data.images import load_image
+from dsd.data.views import Photographs, View
+from dsd.descriptor import dsd_norm
+from dsd.scan.collection import scan
+from dsd.scan.items import Item
+from dsd.scan.scoring import Scorer, Views
+from tests.scan.samples import ALPHAS, COLUMNS, LAYERS, SETTINGS, rows
+
+
+def test_is_dsd_norm_of_each_image(good, scanned):
+    table = rows(scanned)
+    assert list(table[0]) == ["path", "class", "height", "width", *COLUMNS, "error"]
+    assert [row["path"] for row in table] == sorted(p.relative_to(good).as_posix() for p in good.glob("*/*"))
+    backbone = load_backbone("lite", LAYERS, "random", device="cpu")
+    for row in table:
+        x = Photographs([View(good / row["path"], "")], "", resize=40, crop=32)[0]
+        norms = dsd_norm(x[None], backbone, ALPHAS)
+        expected = [norms[layer, alpha].item() for alpha in ALPHAS for layer in LAYERS]
+        assert [row[name] for name in COLUMNS] == pytest.approx(expected, rel=1e-4)
+        assert (row["height"], row["width"]) == load_image(good / row["path"]).shape[1:]
+        folder = row["path"].split("/")[0]
+        assert (row["class"], row["error"]) == ("" if folder == "other" else folder, None)
+
+
+def test_images_at_their_own_size(good, tmp_path):
+    scan(good, tmp_path / "scores.parquet", replace(SETTINGS, resize=None, crop=None), workers=0)
+    backbone = load_backbone("lite", LAYERS, "random", device="cpu")
+    for row in rows(tmp_path / "scores.parquet"):
+        norms = dsd_norm(load_image(good / row["path"])[None], backbone, ALPHAS)
+        assert row["relu2_1_dsd4"] == pytest.approx(norms["relu2_1", 4].item(), rel=1e-4)
+
+
+def test_too_small_for_crop_or_network(tmp_path):
+    Image.new("RGB", (20, 30)).save(tmp_path / "small.png")
+    Image.new("RGB", (4, 4)).save(tmp_path / "tiny.png")
+    (failed,) = scan(tmp_path, tmp_path / "a.parquet", replace(SETTINGS, resize=None, crop=16), workers=0).to_pylist()
+    assert failed == {"path": "tiny.png", "error": "it is 4×4 pixels, smaller than the crop of 16"}
+    (failed,) = scan(tmp_path, tmp_path / "b.parquet", replace(SETTINGS, resize=None, crop=None), workers=0).to_pylist()
+    assert failed["error"].startswith("it is 4×4 pixels, too small for these layers at 1/4")
+    assert [(row["height"], row["width"]) for row in rows(tmp_path / "b.parquet")] == [(30, 20), (4, 4)]
+
+
+def test_views_hold_no_more_than_the_crop(good):
+    """What was cropped away would be sent from worker to worker."""
+    size, view = Views(good, SETTINGS, smallest=2)[Item("other/0002.png")]
+    assert tuple(size) == load_image(good / "other" / "0002.png").shape[1:]
+    assert view.shape == (3, 32, 32)
+    assert view.untyped_storage().nbytes() == 4 * view.numel()
+
+
+def test_views_give_the_reason_of_what_cannot_be_read(tmp_path):
+    assert Views(tmp_path, SETTINGS, smallest=2)[Item("a.tar", reason="cut")] == ((None, None), "cut")
+
+
+def test_scorer_sets_torchs_threads(tmp_path):
+    before = torch.get_num_threads()
+    Scorer(replace(SETTINGS, threads=None), tmp_path, 0, "cpu")
+    assert torch.get_num_threads() == before
+    Scorer(replace(SETTINGS, threads=before + 1), tmp_path, 0, "cpu")
+    assert torch.get_num_threads() == before + 1
+    torch.set_num_threads(before)
