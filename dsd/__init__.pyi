@@ -17,8 +17,9 @@ from .losses import (
     StyleLoss,
 )
 from .quality.accumulated import ImageMetric
-from .quality.metrics import create_metric, list_metrics
+from .quality.metrics import list_metrics
 from .quality.norms import norms
+from .quality.scoring import create_metric
 from .resize import downscale
 
 __version__: str

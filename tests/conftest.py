@@ -14,8 +14,12 @@ REPOSITORY = Path(__file__).parents[1]
 
 
 @pytest.fixture(autouse=True)
-def _seeded():
+def _as_at_the_start():
+    """The same random numbers in every test; a scan's number of threads is not the next test's."""
     torch.manual_seed(0)
+    threads = torch.get_num_threads()
+    yield
+    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="session")

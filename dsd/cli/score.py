@@ -10,7 +10,7 @@ from typing import Any
 
 from dsd.atomic import atomic_write
 from dsd.cli.parsers import check_backbone, split_alphas, split_names
-from dsd.quality.metrics import check_names, create_metrics
+from dsd.quality.metrics import check_names
 
 
 def run(options: argparse.Namespace) -> int:
@@ -22,6 +22,8 @@ def run(options: argparse.Namespace) -> int:
 
     import torch
     from tqdm import tqdm
+
+    from dsd.quality.scoring import create_metrics
 
     pairs, failed = _pairs(options.reference, options.distorted)
     metrics = create_metrics(

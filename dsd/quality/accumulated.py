@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torchmetrics import Metric as TorchMetric
 
-from dsd.quality.metrics import create_metric
+from dsd.quality.scoring import create_metric
 
 
 class ImageMetric(TorchMetric):

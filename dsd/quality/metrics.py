@@ -6,16 +6,9 @@ Names and what they stand for are known to the command line before torch is impo
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from math import inf
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from dsd.backbones import PAPER_LAYERS
-
-if TYPE_CHECKING:
-    import torch
-
-    from dsd.backbones.base import Backbone, Precision
-    from dsd.quality.scoring import Metric, MetricSet
 
 
 @dataclass(frozen=True)
@@ -105,97 +98,13 @@ METRICS: Mapping[str, MetricInfo] = {
 
 
 def list_metrics() -> list[str]:
-    """Names that :func:`create_metric` takes.
+    """Names that :func:`dsd.create_metric` takes.
 
     Example:
         >>> list_metrics()[:3]
         ['dsd', 'dsd4', 'style']
     """
     return list(METRICS)
-
-
-def create_metric(
-    name: str,
-    backbone: "str | Backbone" = "vgg19",
-    *,
-    layers: Sequence[str] | None = None,
-    alphas: Sequence[float] | None = None,
-    weights: "str | Path" = "auto",
-    precision: "Precision" = "float32",
-    device: "str | torch.device" = "auto",
-) -> "Metric":
-    """A full-reference measure by its name; call it with distorted images and their references, tensors or paths.
-
-    Args:
-        name: out of :func:`list_metrics`.
-        backbone: of measures on deep features: a name out of `dsd.BACKBONES`, or a network.
-        layers: of measures on deep features. None: the measure's own; of a network, all that it was made with.
-        alphas: of measures that have scaling factors. None: the measure's own.
-        weights: of the backbone, as for :func:`dsd.load_backbone`.
-        precision: of the backbone: ``"float32"`` or ``"bfloat16"``.
-        device: where it computes; ``"auto"`` is CUDA where there is one. A network's own.
-
-    Returns:
-        A function of (distorted, reference), either float (N, 3, H, W) in [0, 1] or an image file's path, that returns
-        (N,). Its `higher_is_better`, `range` and `reference` say what it is.
-
-    Raises:
-        ValueError: unknown name, backbone or layer; `layers` or `alphas` for a measure that has none.
-        FileNotFoundError: weights are missing; the message lists the ways to get them.
-
-    Example:
-        >>> import torch
-        >>> metric = create_metric("dsd", "lite")
-        >>> metric(torch.rand(2, 3, 32, 32), torch.rand(2, 3, 32, 32)).shape, metric.higher_is_better
-        (torch.Size([2]), False)
-    """
-    from dsd.quality.scoring import Metric
-
-    return Metric(
-        create_metrics(
-            [name], backbone, layers=layers, alphas=alphas, weights=weights, precision=precision, device=device
-        )
-    )
-
-
-def create_metrics(
-    names: Sequence[str],
-    backbone: "str | Backbone" = "vgg19",
-    *,
-    layers: Sequence[str] | None = None,
-    alphas: Sequence[float] | None = None,
-    weights: "str | Path" = "auto",
-    precision: "Precision" = "float32",
-    device: "str | torch.device" = "auto",
-) -> "MetricSet":
-    """Several measures at once, for which the network runs once; all else as for :func:`create_metric`.
-
-    Returns:
-        A function of (distorted, reference) that returns {name: (N,)}. `layers` and `alphas` go to the measures that
-        have such.
-
-    Example:
-        >>> import torch
-        >>> metrics = create_metrics(["dsd", "style"], "lite")
-        >>> list(metrics(torch.rand(1, 3, 32, 32), torch.rand(1, 3, 32, 32)))
-        ['dsd', 'style']
-    """
-    check_names(names)
-    if layers is not None and not any(METRICS[name].layers for name in names):
-        raise ValueError(f"none of {', '.join(names)} has layers, got layers={list(layers)}")
-    if alphas is not None and not any("alphas" in METRICS[name].options for name in names):
-        raise ValueError(f"none of {', '.join(names)} has alphas, got alphas={list(alphas)}")
-    from dsd.quality.scoring import MetricSet
-
-    return MetricSet(
-        {name: METRICS[name] for name in names},
-        backbone,
-        layers=layers,
-        alphas=alphas,
-        weights=weights,
-        precision=precision,
-        device=device,
-    )
 
 
 def check_names(names: Sequence[str]) -> None:

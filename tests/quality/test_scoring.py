@@ -5,7 +5,8 @@ from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from dsd import DSDLoss, StyleLoss, VGG19Lite, create_metric, list_metrics
 from dsd.data.images import load_image, save_image
-from dsd.quality.metrics import METRICS, create_metrics
+from dsd.quality.metrics import METRICS
+from dsd.quality.scoring import create_metrics
 
 DEEP = [name for name in METRICS if METRICS[name].layers]
 
