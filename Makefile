@@ -4,9 +4,9 @@
 .PHONY: env lock figures gallery lite test lint format bench clean help FORCE
 
 # Whatever variables hold is text, which neither make nor a shell expands: `:=` with $(value) takes it as it is, and
-# recipes read it out of the environment, in quotes.
-VARIABLES := PRESET BACKBONE WEIGHTS DATA IMAGES DEVICE SEED START PYTHON3
-GIVEN := $(foreach name,$(.VARIABLES),$(if $(filter command,$(origin $(name))),$(name)))
+# recipes read it out of the environment, in quotes. `override`: the rest is not to be set from outside.
+override VARIABLES := PRESET BACKBONE WEIGHTS DATA IMAGES DEVICE SEED START PYTHON3
+override GIVEN := $(foreach name,$(.VARIABLES),$(if $(filter command,$(origin $(name))),$(name)))
 $(foreach name,$(GIVEN) $(VARIABLES),$(if $(filter-out undefined,$(origin $(name))),$(eval override $(name) := $$(value $(name)))))
 
 # The same few variables everywhere, on the command line: make fig2 PRESET=sample DATA=../assets
@@ -22,29 +22,33 @@ PYTHON3 ?= python3# what .venv is made from, 3.11 or newer
 
 export $(VARIABLES)
 override export DSD_DATA := $(DATA)
+override PRESET := $(strip $(PRESET))
 ifneq ($(words $(PRESET)) $(words $(filter quick sample paper,$(PRESET))),1 1)
 $(error unknown PRESET '$(PRESET)'; valid ones: quick, sample, paper)
 endif
 
 # --- environment: .venv from requirements.lock, or an active conda environment named dsd -----------------------------
 ifeq ($(value CONDA_DEFAULT_ENV),dsd)
-ENV := $(value CONDA_PREFIX)
-INSTALL := install --requirements requirements.lock
+override export CONDA_PREFIX := $(value CONDA_PREFIX)
+override ENV := "$$CONDA_PREFIX"
+override INSTALL := install --requirements requirements.lock
+override READY := build/.conda-ready
 else
-ENV := .venv
-INSTALL := sync requirements.lock
+override ENV := .venv
+override INSTALL := sync requirements.lock
+override READY := .venv/.dsd-ready
 endif
-PYTHON := $(ENV)/bin/python
-READY := $(ENV)/.dsd-ready
+override PYTHON := $(ENV)/bin/python
 
-$(READY): requirements.lock pyproject.toml
+# The conda environment's path may hold anything: it stays out of targets, and its own stamp tells whether it is ready.
+$(READY): requirements.lock pyproject.toml $(shell test -e $(ENV)/.dsd-ready || echo FORCE)
 	@$$PYTHON3 -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Python 3.11 or newer is needed, this is " + sys.version.split()[0] + "; name another: make PYTHON3=python3.12")'
 	$(if $(filter .venv,$(ENV)),@$$PYTHON3 -m venv .venv)
-	@echo "Installing requirements.lock into $(ENV): the first time, a few GB are downloaded (torch with CUDA, on Linux)"
+	@echo Installing requirements.lock into $(ENV)": the first time, a few GB are downloaded (torch with CUDA, on Linux)"
 	@$(PYTHON) -m pip install --quiet --disable-pip-version-check uv
 	@$(PYTHON) -m uv pip $(INSTALL) --quiet --python $(PYTHON) --require-hashes
 	@$(PYTHON) -m uv pip install --quiet --python $(PYTHON) --no-deps --no-build-isolation --editable .
-	@touch $@
+	@mkdir -p $(@D) && touch $@ $(ENV)/.dsd-ready
 
 env: $(READY) ## make or update the environment
 lock: $(READY) ## update requirements.lock from pyproject.toml
@@ -53,7 +57,7 @@ lock: $(READY) ## update requirements.lock from pyproject.toml
 
 # --- figures and tables: notebooks/fig2_dissimilarity.ipynb → figures/<preset>/fig2.{png,pdf,csv,json,ipynb} ---------
 override OUT := figures/$(PRESET)$(if $(IMAGES),-images)
-BELOW := $(shell find dsd -path dsd/experiments -prune -o \( -name '*.py' -o -name '*.safetensors' \) -print) \
+override BELOW := $(shell find dsd -path dsd/experiments -prune -o \( -name '*.py' -o -name '*.safetensors' \) -print) \
 	$(addprefix dsd/experiments/,presets.py provenance.py run.py style.py style.mplstyle)
 
 figures: ## render every figure and table of the paper

@@ -34,8 +34,9 @@ def check_images(x: Tensor, name: str = "x", *, smallest: int = 1, alpha: float 
     height, width = x.shape[2:]
     if min(height, width) < side:
         raise ValueError(
-            f"{name} is {height}×{width} pixels, too small for these layers at 1/{alpha:g} of its size: "
-            f"the smallest image that works is {side}×{side}"
+            f"{name} is {height}×{width} pixels, too small for these layers"
+            + (f" at 1/{alpha:g} of its size" if alpha > 1 else "")
+            + f": the smallest image that works is {side}×{side}"
         )
     if check_values:
         low, high = (bound.item() for bound in x.detach().aminmax())
@@ -65,6 +66,7 @@ def check_factors(alphas: Sequence[float]) -> float:
     Raises:
         ValueError: likewise.
     """
-    if 1 in alphas if isinstance(alphas, Sequence) else False:
+    largest = check_alphas(alphas)
+    if 1 in alphas:
         raise ValueError(f"alpha must be above 1, since DSD_1 is zero for every image; got alphas={alphas!r}")
-    return check_alphas(alphas)
+    return largest

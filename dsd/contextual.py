@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from dsd.precision import at_least_float32
+from dsd.precision import at_least_float32, full_precision
 
 
 def contextual(a: Tensor, b: Tensor, bandwidth: float = 0.5, *, entries: int = 2**24) -> Tensor:
@@ -42,9 +42,19 @@ def contextual(a: Tensor, b: Tensor, bandwidth: float = 0.5, *, entries: int = 2
     """
     if a.shape[:2] != b.shape[:2]:
         raise ValueError(f"features must agree in batch size and channels, got {tuple(a.shape)} and {tuple(b.shape)}")
-    if bandwidth <= 0:
+    check_bandwidth(bandwidth)
+    with full_precision(a.device.type):
+        return torch.stack([_contextual_of_one(*pair, bandwidth, entries) for pair in zip(a, b, strict=True)])
+
+
+def check_bandwidth(bandwidth: float) -> None:
+    """Refuse a bandwidth that is not positive.
+
+    Raises:
+        ValueError: likewise.
+    """
+    if not bandwidth > 0:
         raise ValueError(f"bandwidth must be positive, got {bandwidth}")
-    return torch.stack([_contextual_of_one(*pair, bandwidth, entries) for pair in zip(a, b, strict=True)])
 
 
 def _contextual_of_one(a: Tensor, b: Tensor, bandwidth: float, entries: int) -> Tensor:
@@ -77,6 +87,11 @@ class _BestSimilarities(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, None, None]:
+        with full_precision(gradient.device.type):
+            return *_BestSimilarities._gradients(ctx, gradient), None, None
+
+    @staticmethod
+    def _gradients(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor]:
         a, b, winner = ctx.saved_tensors
         bandwidth, rows = ctx.settings
         a_gradient, b_gradient = torch.zeros_like(a), torch.zeros_like(b)
@@ -97,7 +112,7 @@ class _BestSimilarities(torch.autograd.Function):
             g[torch.arange(len(index), device=g.device), nearest] += through_nearest
             a_gradient[index] = g @ b
             b_gradient += g.mT @ a[index]
-        return a_gradient, b_gradient, None, None
+        return a_gradient, b_gradient
 
 
 def _logits(a: Tensor, b: Tensor, bandwidth: float) -> tuple[Tensor, Tensor, Tensor]:

@@ -69,7 +69,7 @@ def gram_matrices(
         x: images, float (N, 3, H, W).
         backbone: the network; its layers are the ones reported.
         alphas: scaling factors, each at least 1.
-        normalize: as for :func:`dsd.gram.gram_matrix`.
+        normalize: ``"chw"`` (Gram matrices divided by C·H·W, the paper's numbers) or ``"hw"`` (its Eq. 1).
 
     Returns:
         {(layer, alpha): (N, C, C)}.
@@ -107,7 +107,7 @@ def dsd_matrices(
         x: images, float (N, 3, H, W) in [0, 1], RGB.
         backbone: the network; its layers are the ones reported.
         alphas: scaling factors above 1; the paper uses 2 or 4.
-        normalize: as for :func:`dsd.gram.gram_matrix`; ``"chw"`` is the convention behind the paper's printed numbers.
+        normalize: ``"chw"`` (Gram matrices divided by C·H·W, the paper's numbers) or ``"hw"`` (its Eq. 1).
         check_values: refuse values outside [0, 1]; a training loss switches this off, since networks overshoot.
 
     Returns:
@@ -136,7 +136,15 @@ def dsd_norm(
 ) -> ByLayerAndAlpha:
     """‖DSD_α(x)‖₁ of every layer, the mean of |·| over the C² entries: low for smooth images, in the paper's reading.
 
-    Args, Raises: as for :func:`dsd_matrices`.
+    Args:
+        x: images, float (N, 3, H, W) in [0, 1], RGB.
+        backbone: the network; its layers are the ones reported.
+        alphas: scaling factors above 1; the paper uses 2 or 4.
+        normalize: ``"chw"`` (Gram matrices divided by C·H·W, the paper's numbers) or ``"hw"`` (its Eq. 1).
+
+    Raises:
+        ValueError: `x` is not an image batch in [0, 1], or too small for the deepest layer at the largest alpha; or an
+            alpha is 1.
 
     Returns:
         {(layer, alpha): (N,)}. Where the paper uses several layers, it sums them.

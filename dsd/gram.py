@@ -60,7 +60,8 @@ class _ProductWithItself(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> Tensor:
         (a,) = ctx.saved_tensors
-        return (gradient + gradient.mT) @ a
+        with full_precision(a.device.type):
+            return (gradient + gradient.mT) @ a
 
 
 def patch_gram(x: Tensor, size: int, normalize: Normalize = "chw") -> Tensor:

@@ -49,8 +49,8 @@ def optimize(
 
     Args:
         start: images, float (N, 3, H, W) in [0, 1].
-        loss: images (N, 3, H, W) → scalar or (N,), which is summed. A target that does not change is described once by
-            the caller: ``lambda x: dsd_loss(x, description)``.
+        loss: images (N, 3, H, W) → scalar or (N,), which is summed. A target that does not change is encoded once by
+            the caller: ``lambda x: dsd_loss(x, encoding)``.
         steps: of the optimizer.
         learning_rate: of Adam, in units of pixel values; of SGD, by which the gradient is multiplied.
         optimizer: ``"Adam"``, which moves all pixels at about the same speed, or ``"SGD"``, plain gradient descent.

@@ -73,7 +73,8 @@ class Training:
         schedule: number of steps done → factor of all learning rates.
         steps: of the whole run.
         out: the run's folder, which is created.
-        settings: what the result depends on, as plain values; a checkpoint of other ones is refused.
+        settings: what the result depends on, as plain values. A checkpoint of other ones, or of optimisers of other
+            names, is refused.
         process: this one.
 
     Raises:
@@ -99,6 +100,7 @@ class Training:
         self.network, self.optimisers, self.schedule = network, optimisers, schedule
         self.steps, self.process = steps, process
         self.settings = {"steps": steps, **settings}
+        self._run = {**self.settings, "optimisers": list(optimisers)}  # a checkpoint of another one is refused
         self.checkpoint, self.log = out / "checkpoint.pt", out / "log.csv"
         self._rates = {name: [group["lr"] for group in o.param_groups] for name, o in optimisers.items()}
         self.step = 0
@@ -125,14 +127,17 @@ class Training:
         Args:
             batches: item k is this process's batch of step k + 1.
             losses: batch, step (from 1) → {name: scalar}, the same names in each step; their sum is minimised.
-            every: steps from row to row.
+            every: steps from row to row, at least 1.
             clip: the gradient's largest norm; a longer one is shortened.
 
         Raises:
+            ValueError: `every` is below 1; a loss has the name of another column of the log.
             FloatingPointError: a loss or the gradient is not finite; the message names the step. The last checkpoint
                 stays.
             SystemExit: after SIGTERM.
         """
+        if every < 1:
+            raise ValueError(f"every must be at least 1, got {every}")
         if self.process.count > 1:
             for value in self.network.state_dict().values():
                 dist.broadcast(first := value.contiguous(), 0)
@@ -164,6 +169,8 @@ class Training:
         """Take one step; returns whether a process was asked to stop."""
         self.network.zero_grad()
         terms = losses(batch, self.step + 1)
+        if taken := terms.keys() & {"step", "gradient", *map(_rate_column, self.optimisers)}:
+            raise ValueError(f"a loss must not be called {', '.join(sorted(taken))}: the log has a column of that name")
         values = torch.stack(list(terms.values()))
         values.sum().backward()
         values, stop = self._averaged(values.detach(), asked())
@@ -198,7 +205,7 @@ class Training:
     def _add_row(self) -> dict[str, float]:
         """Add a row to the log, and return the means in it."""
         means = {name: sum(losses[name] for losses in self._recent) / len(self._recent) for name in self._recent[0]}
-        rates = {f"{name}_rate": optimiser.param_groups[0]["lr"] for name, optimiser in self.optimisers.items()}
+        rates = {_rate_column(name): optimiser.param_groups[0]["lr"] for name, optimiser in self.optimisers.items()}
         self._rows.append({"step": self.step, **means, **rates})
         self._recent = []
         return means
@@ -213,11 +220,11 @@ class Training:
             "rows": self._rows,
             "recent": self._recent,
         }
-        save_checkpoint(self.checkpoint, state, self.settings)
+        save_checkpoint(self.checkpoint, state, self._run)
         self._write_log()
 
     def _resume(self) -> None:
-        state = load_checkpoint(self.checkpoint, self.settings)
+        state = load_checkpoint(self.checkpoint, self._run)
         self.network.load_state_dict(state["network"])
         for name, optimiser in self.optimisers.items():
             optimiser.load_state_dict(state["optimisers"][name])
@@ -230,6 +237,10 @@ class Training:
             writer = csv.DictWriter(file, self._rows[0] if self._rows else ["step"], lineterminator="\n")
             writer.writeheader()
             writer.writerows(self._rows)
+
+
+def _rate_column(optimiser: str) -> str:
+    return f"{optimiser}_rate"
 
 
 @contextmanager

@@ -17,8 +17,8 @@ IDEA = {
 }
 SERVICES = {"cli", "data", "distil", "quality", "scan", "training"}
 STOREYS = {**dict.fromkeys(IDEA, 0), **dict.fromkeys(SERVICES, 1), "experiments": 2}
-# What each storey may import from outside; what only some function needs, it imports itself.
-OUTSIDE = {0: {"torch", "numpy", "safetensors", "tqdm"}}
+# What the idea may import from outside at the top of a module; what only some function needs, it imports itself.
+OUTSIDE = {"torch", "numpy", "safetensors", "tqdm"}
 # torchvision takes seconds to import: only backbones that are of it do so, when they are asked for.
 WITHOUT_TORCHVISION = {"__init__", "any", "base", "lite", "vgg19", "weights"}
 MODULES = sorted((REPOSITORY / "dsd").rglob("*.py"))
@@ -57,8 +57,10 @@ def test_imports_point_down(path):
         assert path.name in ("__init__.py", "__main__.py")
         return
     for target in arrows(path):
-        if target.split(".")[0] == "dsd" and (room := unit(target)):
-            assert STOREYS[room] <= STOREYS[source], f"{source} must not import {target}"
+        if target.split(".")[0] != "dsd" or target in ("dsd", "dsd.__version__"):
+            continue
+        assert (room := unit(target)), f"{path} must import {target} from its own module, not from the public API"
+        assert STOREYS[room] <= STOREYS[source], f"{source} must not import {target}"
 
 
 def test_every_room_has_a_storey():
@@ -77,17 +79,29 @@ def test_no_cycles_between_rooms():
         pytest.fail(" → ".join(error.args[1]))
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(REPOSITORY)))
+def names_of_experiments():
+    return {path.stem for path in (REPOSITORY / "notebooks").glob("*.ipynb")}
+
+
+@pytest.mark.parametrize("stem", sorted(names_of_experiments()))
+def test_experiments_do_not_import_each_other(stem):
+    others = {f"dsd.experiments.{other}" for other in names_of_experiments() - {stem}}
+    path = REPOSITORY / "dsd" / "experiments" / f"{stem}.py"
+    assert not {target for target in arrows(path) for other in others if f"{target}.".startswith(f"{other}.")}
+
+
+@pytest.mark.parametrize(
+    "path",
+    [path for path in MODULES if STOREYS.get(own(path)) == 0],
+    ids=lambda path: str(path.relative_to(REPOSITORY)),
+)
 def test_the_idea_imports_torch_only(path):
-    allowed = OUTSIDE.get(STOREYS.get(own(path), 1))
-    if allowed is None:
-        return
     name = str(path.relative_to(REPOSITORY))
     top = ast.parse(path.read_text()).body
     for node in top:
         names = [a.name for a in node.names] if isinstance(node, ast.Import) else [getattr(node, "module", None) or ""]
         for module in (n.split(".")[0] for n in names if isinstance(node, ast.Import | ast.ImportFrom)):
-            known = {"dsd", *sys.stdlib_module_names, *allowed}
+            known = {"dsd", *sys.stdlib_module_names, *OUTSIDE}
             if path.parent.name == "backbones" and path.stem not in WITHOUT_TORCHVISION:
                 known.add("torchvision")
             assert module in known, f"{name} imports {module}"

@@ -105,7 +105,7 @@ def test_add_a_data_set(copy):
         save(copy / "kadid10k" / "images" / f"I01_01_0{number}.png", number + 1)
         rows.append(f"I01_01_0{number}.png,I01.png,{score},0.1")
     (copy / "kadid10k" / "dmos.csv").write_text("\n".join(rows))
-    code = "from dsd.data.synthetic import load_rated; rated = load_rated('kadid10k', None)"
+    code = "from dsd.data.rated_sets import load_rated; rated = load_rated('kadid10k', None)"
     code += "; print(rated.provenance()['summary']); print([pair.preference for pair in rated.pairs])"
     shown = python(copy, "-c", code)
     assert shown.splitlines() == ["KADID-10k (1 references, 3 pairs)", "[2.0, 3.5, 1.5]"]

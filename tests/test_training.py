@@ -3,6 +3,7 @@ import json
 import math
 import multiprocessing
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -83,7 +84,7 @@ def raise_signal(number):
 
 
 def state(out):
-    return load_checkpoint(out / "checkpoint.pt", {"steps": STEPS})
+    return load_checkpoint(out / "checkpoint.pt", {"steps": STEPS, "optimisers": ["adam", "sgd"]})
 
 
 def log(out):
@@ -282,6 +283,33 @@ def test_needs_a_step(tmp_path):
     with pytest.raises(ValueError, match="steps must be at least 1, got 0"):
         train(tmp_path / "none", steps=0)
     assert not (tmp_path / "none").exists()
+
+
+@pytest.mark.parametrize("every", [0, -1])
+def test_needs_steps_from_row_to_row(tmp_path, every):
+    network = Regression()
+    training = Training(network, network.optimisers(), schedule, steps=STEPS, out=tmp_path, settings={}, process=ALONE)
+    with pytest.raises(ValueError, match=f"every must be at least 1, got {every}"):
+        training.run(Noise(), network.losses, every=every)
+    assert training.step == 0
+
+
+@pytest.mark.parametrize("name", ["step", "gradient", "sgd_rate"])
+def test_a_loss_must_not_overwrite_a_column_of_the_log(tmp_path, name):
+    network = Regression()
+    training = Training(network, network.optimisers(), schedule, steps=STEPS, out=tmp_path, settings={}, process=ALONE)
+    with pytest.raises(ValueError, match=f"a loss must not be called {name}: the log has a column of that name"):
+        training.run(Noise(), lambda x, step: {name: network.losses(x, step)["fit"]}, every=EVERY)
+    assert training.step == 0
+
+
+def test_a_checkpoint_of_other_optimisers_is_refused(tmp_path, whole):
+    (tmp_path / "checkpoint.pt").write_bytes((whole / "checkpoint.pt").read_bytes())
+    network = Regression()
+    others = dict(zip(("muon", "sgd"), network.optimisers().values(), strict=True))
+    there, here = re.escape("['adam', 'sgd']"), re.escape("['muon', 'sgd']")
+    with pytest.raises(ValueError, match=f"is of another run: optimisers is {there} there and {here} here"):
+        Training(network, others, schedule, steps=STEPS, out=tmp_path, settings={}, process=ALONE)
 
 
 def test_learns_on_every_device(tmp_path, device):

@@ -5,6 +5,8 @@ from pathlib import Path
 from pkgutil import resolve_name
 from typing import TYPE_CHECKING
 
+from dsd.paper import FIG4
+
 if TYPE_CHECKING:  # names are known to the command line before torch is imported
     import torch
 
@@ -16,12 +18,12 @@ BACKBONES = {
     "alexnet": "dsd.backbones.torchvision:AlexNet",
     "squeezenet": "dsd.backbones.torchvision:SqueezeNet",
 }
-PAPER_LAYERS = ("relu2_1", "relu2_2", "relu3_1")  # summed in the paper's Figs. 4 and 7
+PAPER_LAYERS = tuple(FIG4["layers"])  # summed in the paper's Figs. 4 and 7
 
 
 def load_backbone(
     backbone: str,
-    layers: Sequence[str] = PAPER_LAYERS,
+    layers: Sequence[str] | None = None,
     weights: "str | Path | Mapping[str, torch.Tensor]" = "auto",
     *,
     precision: "Precision" = "float32",
@@ -31,10 +33,10 @@ def load_backbone(
 
     Args:
         backbone: a name out of `BACKBONES`.
-        layers: names of the network's layers.
+        layers: names of the network's layers. None: ReLU2_1, 2_2 and 3_1, the paper's; all of a network without those.
         weights: ``"auto"`` (those of the package or the data root, else torchvision's download), ``"random"`` (seeded;
             for tests), a file, or a state dict.
-        precision: ``"float32"`` or ``"bfloat16"``, as for :class:`dsd.backbones.base.Backbone`.
+        precision: ``"float32"`` (the numbers to cite) or ``"bfloat16"`` (faster on GPUs, and on CPUs that have it).
         device: where it goes; ``"auto"`` is CUDA where there is one, else the CPU.
 
     Returns:
@@ -48,9 +50,30 @@ def load_backbone(
         >>> load_backbone("lite", ("relu1_2",)).layers
         ('relu1_2',)
     """
+    check_backbone(backbone)
+    layers = available_layers(backbone, PAPER_LAYERS) if layers is None else layers
+    return resolve_name(BACKBONES[backbone])(layers, weights, precision=precision).to(find_device(device))
+
+
+def available_layers(backbone: str, layers: Sequence[str]) -> tuple[str, ...]:
+    """Those layers, or all of a network that has not all of them.
+
+    Raises:
+        ValueError: unknown backbone.
+    """
+    check_backbone(backbone)
+    strides = resolve_name(BACKBONES[backbone]).strides
+    return tuple(layers if strides.keys() >= set(layers) else strides)
+
+
+def check_backbone(backbone: str) -> None:
+    """Refuse names of no backbone.
+
+    Raises:
+        ValueError: an unknown one; the message lists the valid ones.
+    """
     if backbone not in BACKBONES:
         raise ValueError(f"unknown backbone {backbone!r}; valid ones: {', '.join(BACKBONES)}")
-    return resolve_name(BACKBONES[backbone])(layers, weights, precision=precision).to(find_device(device))
 
 
 def find_device(device: "str | torch.device") -> str:
@@ -59,16 +82,25 @@ def find_device(device: "str | torch.device") -> str:
     Raises:
         ValueError: no such device here.
     """
+    device = str(device)
+    check_device(device)
     import torch
 
-    device = str(device)
     if device == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
     kind = device.split(":")[0]
-    if kind not in ("cpu", "cuda", "mps"):
-        raise ValueError(f"device must be auto, cpu, cuda or mps, got {device!r}")
     if kind == "cuda" and not torch.cuda.is_available():
         raise ValueError(f"device {device!r} was asked for, but there is no CUDA GPU")
     if kind == "mps" and not torch.backends.mps.is_available():
         raise ValueError(f"device {device!r} was asked for, but there is no Apple GPU")
     return device
+
+
+def check_device(device: str) -> None:
+    """Refuse what is no kind of device, wherever this is run.
+
+    Raises:
+        ValueError: another word.
+    """
+    if device.split(":")[0] not in ("auto", "cpu", "cuda", "mps"):
+        raise ValueError(f"device must be auto, cpu, cuda or mps, got {device!r}")

@@ -1,17 +1,19 @@
 """A backbone of any torch module."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from copy import deepcopy
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from dsd.backbones.base import Backbone, Precision
+from dsd.backbones.base import IMAGENET_MEAN, IMAGENET_STD, Backbone, Precision
 
 
 class FeatureExtractor(Backbone):
     """Outputs of submodules of a network, for images in [0, 1]. The network is copied, and the copy frozen.
+
+    Of a submodule that runs several times its first call counts. All features of a pass are in memory together.
 
     Args:
         module: takes images (N, 3, H, W), normalised with `mean` and `std`; modules named in `strides` return features
@@ -23,7 +25,7 @@ class FeatureExtractor(Backbone):
         smallest: shortest side in pixels of an image that the module takes; None: the largest stride.
         mean: of R, G and B, subtracted from images; the default is ImageNet's.
         std: of R, G and B, by which they are divided.
-        precision: as for :class:`dsd.backbones.base.Backbone`.
+        precision: ``"float32"`` (the numbers to cite) or ``"bfloat16"`` (faster on GPUs, and on CPUs that have it).
 
     Raises:
         ValueError: a path that the module has not; unknown layer or precision.
@@ -43,8 +45,8 @@ class FeatureExtractor(Backbone):
         *,
         name: str = "custom",
         smallest: int | None = None,
-        mean: Sequence[float] = (0.485, 0.456, 0.406),
-        std: Sequence[float] = (0.229, 0.224, 0.225),
+        mean: Sequence[float] = IMAGENET_MEAN,
+        std: Sequence[float] = IMAGENET_STD,
         precision: Precision = "float32",
     ) -> None:
         paths = dict(module.named_modules())
@@ -61,19 +63,28 @@ class FeatureExtractor(Backbone):
         self.module = deepcopy(module)
         self.weights_name, self.weights_sha256 = f"of a {type(module).__name__}", "not from a file"
         self.freeze()
+        self.to(next(self.module.parameters(), self.mean).device)
 
-    def activations(self, x: Tensor) -> Iterator[tuple[str, Tensor]]:
-        """Each of `self.layers` and its features, as the module returns them; it stops after the last one."""
+    def activations(self, x: Tensor, layers: Collection[str]) -> Iterator[tuple[str, Tensor]]:
+        """Each of `layers` and its features, as the module returns them; it stops when it has them all.
+
+        Raises:
+            ValueError: a submodule did not run, or did not return one tensor (N, C, H', W').
+        """
         features: dict[str, Tensor] = {}
 
         def keep(layer: str, output: Any) -> None:
-            features[layer] = output.clone()  # a ReLU in place may follow
-            if len(features) == len(self.layers):
+            if not isinstance(output, Tensor) or output.ndim != 4:
+                got = tuple(output.shape) if isinstance(output, Tensor) else type(output).__name__
+                raise ValueError(f"{layer} must return features (N, C, H', W'), got {got}")
+            if layer not in features:
+                features[layer] = output.clone()  # a ReLU in place may follow
+            if len(features) == len(layers):
                 raise _Complete
 
         hooks = [
             self.module.get_submodule(layer).register_forward_hook(lambda *io, layer=layer: keep(layer, io[2]))
-            for layer in self.layers
+            for layer in layers
         ]
         try:
             self.module(x)
@@ -82,6 +93,8 @@ class FeatureExtractor(Backbone):
         finally:
             for hook in hooks:
                 hook.remove()
+        if silent := [layer for layer in layers if layer not in features]:
+            raise ValueError(f"{', '.join(silent)} did not run when the module was called")
         yield from features.items()
 
 

@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from itertools import chain
 from typing import Literal, get_args
 
 import torch
@@ -11,6 +12,7 @@ from dsd.checks import check_images
 from dsd.precision import full_precision
 
 Precision = Literal["float32", "bfloat16"]
+IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of R, G and B
 
 
 class Backbone(nn.Module, ABC):
@@ -55,21 +57,28 @@ class Backbone(nn.Module, ABC):
         self.layers = tuple(layer for layer in self.strides if layer in layers)  # in the network's order, each once
         self.precision: Precision = precision
         self.smallest = max(self.strides[layer] for layer in self.layers)  # every pooling leaves at least one position
-        self.register_buffer("mean", torch.tensor([0.485, 0.456, 0.406])[:, None, None], persistent=False)
-        self.register_buffer("std", torch.tensor([0.229, 0.224, 0.225])[:, None, None], persistent=False)
+        self.register_buffer("mean", torch.tensor(IMAGENET_MEAN)[:, None, None], persistent=False)
+        self.register_buffer("std", torch.tensor(IMAGENET_STD)[:, None, None], persistent=False)
 
     def freeze(self) -> None:
         """Bring filled parameters to the layout and precision asked for, and freeze them."""
         self.to(memory_format=torch.channels_last)
         if self.precision == "bfloat16":
-            for parameter in self.parameters():
-                parameter.data = parameter.data.bfloat16()
+            own = {id(self.mean), id(self.std)}  # what images are normalised by stays exact
+            for tensor in chain(self.parameters(), self.buffers()):
+                if tensor.is_floating_point() and id(tensor) not in own:
+                    tensor.data = tensor.data.bfloat16()
         self.requires_grad_(False)
         self.eval()
 
     @abstractmethod
-    def activations(self, x: Tensor) -> Iterator[tuple[str, Tensor]]:
-        """Each of `self.layers` and its features, as they are computed from normalised images, the deepest last."""
+    def activations(self, x: Tensor, layers: Collection[str]) -> Iterator[tuple[str, Tensor]]:
+        """Each of `layers`, which are some of `self.layers`, and its features, the deepest last.
+
+        Args:
+            x: normalised images (N, 3, H, W).
+            layers: what is wanted; nothing after the deepest of them need be computed.
+        """
 
     def forward(
         self,
@@ -89,17 +98,16 @@ class Backbone(nn.Module, ABC):
             {layer: reduce(layer, features)}, in the network's order. Features come in the network's precision.
 
         Raises:
-            ValueError: `x` is not an image batch, or smaller than `self.smallest`.
+            ValueError: `x` is not an image batch, or smaller than `self.smallest`; `layers` that it was not made with.
         """
         check_images(x, smallest=self.smallest, check_values=False)
-        wanted = set(self.layers if layers is None else layers)
-        reduced: dict[str, Tensor] = {}
+        wanted = self.layers if layers is None else layers
+        if unknown := set(wanted) - set(self.layers):
+            raise ValueError(f"layers must be of {', '.join(self.layers)}; got {', '.join(sorted(unknown))}")
         with full_precision(x.device.type):
-            for layer, features in self.activations(self.normalise(x)):
-                if layer in wanted:
-                    reduced[layer] = reduce(layer, features)
-                if len(reduced) == len(wanted):
-                    break
+            reduced = {
+                layer: reduce(layer, features) for layer, features in self.activations(self.normalise(x), wanted)
+            }
         return {layer: reduced[layer] for layer in self.layers if layer in wanted}
 
     def normalise(self, x: Tensor) -> Tensor:

@@ -1,6 +1,6 @@
 """VGG-19 lite: a small network distilled from VGG-19, with Gram matrices of the same entries."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 import torch.nn.functional as F
@@ -41,7 +41,7 @@ class VGG19Lite(Backbone):
         layers: names out of ``relu1_2``, ``relu2_1``, ``relu2_2``, ``relu3_1``, ``relu4_1``.
         weights: ``"auto"`` (those that come with the package), ``"random"`` (seeded; to train, or for tests), a file
             that `dsd train lite` wrote, or a state dict.
-        precision: as for :class:`dsd.backbones.base.Backbone`.
+        precision: ``"float32"`` (the numbers to cite) or ``"bfloat16"`` (faster on GPUs, and on CPUs that have it).
 
     Raises:
         ValueError: unknown layer or precision; a file that is damaged or of another network.
@@ -84,20 +84,20 @@ class VGG19Lite(Backbone):
             raise ValueError(f"{WEIGHTS} is damaged: its SHA-256 is {self.weights_sha256}, it should be {SHA256}")
         self.freeze()
 
-    def activations(self, x: Tensor) -> Iterator[tuple[str, Tensor]]:
-        """Each of `self.layers` and its features (N, C, H', W'), as they are computed from normalised images."""
-        if "relu1_2" in self.layers:
+    def activations(self, x: Tensor, layers: Collection[str]) -> Iterator[tuple[str, Tensor]]:
+        """Each of `layers` and its features (N, C, H', W'), as they are computed from normalised images."""
+        if "relu1_2" in layers:
             yield "relu1_2", self.heads["relu1_2"](self.fine(x).relu_()).relu_()
-        deepest = self.layers[-1]
+        deepest = max(layers, key=LAYERS.index)
         if deepest == "relu1_2":
             return
         x = self.blocks["relu2_1"](self.stem(x).relu_())
-        if "relu2_1" in self.layers:
+        if "relu2_1" in layers:
             yield "relu2_1", self.heads["relu2_1"](x).relu_()
         if deepest == "relu2_1":
             return
         x = self.heads["relu2_2"](self.blocks["relu2_2"](x))
-        if "relu2_2" in self.layers:
+        if "relu2_2" in layers:
             x = x.relu_()
             yield "relu2_2", x
         if deepest == "relu2_2":
@@ -107,7 +107,7 @@ class VGG19Lite(Backbone):
             if layer == "relu4_1":
                 x = F.max_pool2d(x, 2)
             x = convolution(x).relu_()
-            if layer in self.layers:
+            if layer in layers:
                 yield layer, x
             if layer == deepest:
                 return

@@ -1,10 +1,12 @@
 """AlexNet and SqueezeNet 1.1 of torchvision, the backbones of LPIPS, with its layers."""
 
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
+import torch
 from torch import nn
 from torchvision import models
 
@@ -24,7 +26,7 @@ class AlexNet(FeatureExtractor):
         weights: ``"auto"`` (``alexnet-features.pth`` or torchvision's file under the data root's ``weights/``, then
             torchvision's cache, then its download), ``"random"`` (seeded; for tests), a file, or a state dict. Files
             and dicts have torchvision's keys ``features.N.weight/bias``.
-        precision: as for :class:`dsd.backbones.base.Backbone`.
+        precision: ``"float32"`` (the numbers to cite) or ``"bfloat16"`` (faster on GPUs, and on CPUs that have it).
 
     Raises:
         ValueError: unknown layer or precision; a weight file that is damaged or of another network.
@@ -40,26 +42,30 @@ class AlexNet(FeatureExtractor):
         {'relu1': (1, 64, 15, 15), 'relu3': (1, 384, 3, 3)}
     """
 
+    strides = dict(zip(ALEXNET, (4, 8, 16, 16, 16), strict=True))  # noqa: RUF012
+
     def __init__(
         self, layers: Sequence[str] = tuple(ALEXNET), weights: Weights = "auto", *, precision: Precision = "float32"
     ) -> None:
-        features = models.alexnet().features
-        about = _fill(
-            features, weights, "AlexNet", "alexnet-features.pth", "alexnet-owt-7be5be79.pth", "AlexNet_Weights"
+        module = _named(models.alexnet, ALEXNET)
+        super().__init__(module, self.strides, layers, name="alexnet", smallest=31, precision=precision)
+        self.weights_name, self.weights_sha256 = load_weights(
+            _parameters(self),
+            weights,
+            network="AlexNet",
+            files=(Path("alexnet-features.pth"), Path("alexnet-owt-7be5be79.pth")),
+            torchvision="AlexNet_Weights.IMAGENET1K_V1",
         )
-        strides = dict(zip(ALEXNET, (4, 8, 16, 16, 16), strict=True))
-        super().__init__(_named(features, ALEXNET), strides, layers, name="alexnet", smallest=31, precision=precision)
-        self.weights_name, self.weights_sha256 = about
 
 
 class SqueezeNet(FeatureExtractor):
     """Activations of an ImageNet SqueezeNet 1.1 at LPIPS's seven layers, for images in [0, 1] of at least 17×17 pixels.
 
     Args:
-        layers: names out of ``relu1 … relu7``: after the first convolution and after the fire modules 2, 4, 5, 6, 7, 8.
+        layers: names out of ``relu1 … relu7``: after the first convolution and after the fire modules 3, 5, 6, 7, 8, 9.
         weights: ``"auto"`` (``squeezenet1_1-features.pth`` or torchvision's file under the data root's ``weights/``,
             then torchvision's cache, then its download), else as for :class:`AlexNet`.
-        precision: as for :class:`dsd.backbones.base.Backbone`.
+        precision: ``"float32"`` (the numbers to cite) or ``"bfloat16"`` (faster on GPUs, and on CPUs that have it).
 
     Raises:
         ValueError: unknown layer or precision; a weight file that is damaged or of another network.
@@ -75,38 +81,36 @@ class SqueezeNet(FeatureExtractor):
         {'relu1': (1, 64, 31, 31), 'relu3': (1, 256, 7, 7)}
     """
 
+    strides = dict(zip(SQUEEZENET, (2, 4, 8, 16, 16, 16, 16), strict=True))  # noqa: RUF012
+
     def __init__(
         self, layers: Sequence[str] = tuple(SQUEEZENET), weights: Weights = "auto", *, precision: Precision = "float32"
     ) -> None:
-        features = models.squeezenet1_1().features
-        about = _fill(
-            features,
+        module = _named(models.squeezenet1_1, SQUEEZENET)
+        super().__init__(module, self.strides, layers, name="squeezenet", smallest=17, precision=precision)
+        self.weights_name, self.weights_sha256 = load_weights(
+            _parameters(self),
             weights,
-            "SqueezeNet",
-            "squeezenet1_1-features.pth",
-            "squeezenet1_1-b8a52dc0.pth",
-            "SqueezeNet1_1_Weights",
+            network="SqueezeNet",
+            files=(Path("squeezenet1_1-features.pth"), Path("squeezenet1_1-b8a52dc0.pth")),
+            torchvision="SqueezeNet1_1_Weights.IMAGENET1K_V1",
         )
-        strides = dict(zip(SQUEEZENET, (2, 4, 8, 16, 16, 16, 16), strict=True))
-        super().__init__(
-            _named(features, SQUEEZENET), strides, layers, name="squeezenet", smallest=17, precision=precision
-        )
-        self.weights_name, self.weights_sha256 = about
 
 
-def _fill(
-    features: nn.Module, weights: Weights, network: str, small_file: str, torchvision_file: str, enum: str
-) -> tuple[str, str]:
-    return load_weights(
-        {f"features.{key}": parameter for key, parameter in features.named_parameters()},
-        weights,
-        network=network,
-        files=(Path(small_file), Path(torchvision_file)),
-        torchvision=f"{enum}.IMAGENET1K_V1",
-    )
-
-
-def _named(features: nn.Sequential, ends: Mapping[str, int]) -> nn.Sequential:
-    """The same network in parts, each called by the layer that it ends with."""
+def _named(make: Callable[[], Any], ends: Mapping[str, int]) -> nn.Sequential:
+    """The network's `features` in parts, each called by the layer that it ends with; their weights are not set."""
+    with torch.device("meta"):
+        features = make().features
     parts = zip(ends, pairwise((0, *ends.values())), strict=True)
-    return nn.Sequential(OrderedDict((layer, features[start:end]) for layer, (start, end) in parts))
+    named = nn.Sequential(OrderedDict((layer, features[start:end]) for layer, (start, end) in parts))
+    return named.to_empty(device="cpu")
+
+
+def _parameters(network: FeatureExtractor) -> dict[str, nn.Parameter]:
+    """Parameters by torchvision's keys, ``features.N…``; the parts count on from one to the next."""
+    modules = [module for part in network.module.children() for module in part.children()]
+    return {
+        f"features.{index}.{key}": parameter
+        for index, module in enumerate(modules)
+        for key, parameter in module.named_parameters()
+    }

@@ -1,6 +1,6 @@
 """VGG-19 (Simonyan & Zisserman, 2015) with named layers, stopping at the deepest one asked for."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 import torch.nn.functional as F
@@ -30,7 +30,7 @@ class VGG19(Backbone):
         weights: ``"auto"`` (the data root's ``weights/``, then torchvision's download cache, then its download),
             ``"random"`` (seeded; for tests, never for results), a file, or a state dict. Files and dicts have
             torchvision's keys ``features.N.weight/bias``; those of deeper layers may be missing.
-        precision: as for :class:`dsd.backbones.base.Backbone`.
+        precision: ``"float32"`` (the numbers to cite) or ``"bfloat16"`` (faster on GPUs, and on CPUs that have it).
 
     Raises:
         ValueError: unknown layer or precision; a weight file that is damaged or not of this network.
@@ -53,7 +53,7 @@ class VGG19(Backbone):
         self, layers: Sequence[str] = PAPER_LAYERS, weights: Weights = "auto", *, precision: Precision = "float32"
     ) -> None:
         super().__init__(layers, precision)
-        depth = 1 + max(convolution_index(layer) for layer in layers)
+        depth = 1 + max(convolution_index(layer) for layer in self.layers)
         self.convolutions = nn.ModuleList(
             nn.Conv2d(inputs, outputs, kernel_size=3, padding=1)
             for inputs, outputs in zip([3, *CHANNELS], CHANNELS[:depth], strict=False)
@@ -72,17 +72,18 @@ class VGG19(Backbone):
         )
         self.freeze()
 
-    def activations(self, x: Tensor) -> Iterator[tuple[str, Tensor]]:
-        """Each of `self.layers` and its features (N, C, H', W'), as they are computed from normalised images."""
-        for (block, k), convolution in zip(CONVOLUTIONS, self.convolutions, strict=False):
+    def activations(self, x: Tensor, layers: Collection[str]) -> Iterator[tuple[str, Tensor]]:
+        """Each of `layers` and its features (N, C, H', W'), as they are computed from normalised images."""
+        depth = 1 + max(convolution_index(layer) for layer in layers)
+        for (block, k), convolution in zip(CONVOLUTIONS, self.convolutions[:depth], strict=False):
             if k == 1 and block > 1:
                 x = F.max_pool2d(x, 2)
             if (block, k) != (1, 1):
                 x = x.relu_()  # after the pooling, with which it commutes, there is a quarter of the work left
             x = convolution(x)
-            if (layer := f"conv{block}_{k}") in self.layers:
+            if (layer := f"conv{block}_{k}") in layers:
                 yield layer, x
-            if (layer := f"relu{block}_{k}") in self.layers:
+            if (layer := f"relu{block}_{k}") in layers:
                 yield layer, x.relu()
 
 

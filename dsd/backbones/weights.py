@@ -32,8 +32,8 @@ def load_weights(
         parameters: by their keys in weight files.
         weights: ``"auto"``, ``"random"``, a file, or a state dict.
         network: its name, for messages.
-        files: what ``"auto"`` takes, as for :func:`find_weights`.
-        torchvision: likewise.
+        files: what ``"auto"`` takes: the first that is there, see :func:`find_weights`.
+        torchvision: which weights are downloaded otherwise, ``"VGG19_Weights.IMAGENET1K_V1"``; None: none.
         known: further keys of this network, which a file may hold.
 
     Returns:
@@ -68,8 +68,8 @@ def fill(
         parameters: by their keys in `state`.
         state: what is copied. Keys of a classifier are passed over.
         source: where it is from, for messages.
-        network: as for :func:`load_weights`.
-        known: as for :func:`load_weights`.
+        network: its name, for messages.
+        known: further keys of this network, which `state` may hold.
 
     Raises:
         ValueError: a parameter is missing, of another shape or not finite; or `state` is of another network.
@@ -105,7 +105,7 @@ def find_weights(files: Sequence[Path], network: str, torchvision: str | None = 
     Args:
         files: the best first; relative ones are looked for under the data root's ``weights/``. One of torchvision's
             name is looked for in its cache, too.
-        network: as for :func:`load_weights`.
+        network: its name, for messages.
         torchvision: which weights are torchvision's, ``"VGG19_Weights.IMAGENET1K_V1"``; None: it has none.
 
     Raises:

@@ -1,12 +1,15 @@
 """What can be typed: commands and their options. What each does is in the function that its `run` names."""
 
 import argparse
+from math import isfinite
 from pathlib import Path
 
 from dsd import __version__
-from dsd.backbones import BACKBONES, load_backbone
+from dsd.backbones import BACKBONES, check_backbone, check_device
 
 DEVICES = "cuda, cpu (cuda where there is one)"
+# What dsd.backbones.base.Precision allows, known before torch is imported.
+PRECISIONS = ("float32", "bfloat16")
 
 
 def command_line() -> argparse.ArgumentParser:
@@ -79,7 +82,11 @@ def _add_score(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--reference", required=True, type=Path, help="image or folder")
     parser.add_argument("--distorted", required=True, type=Path, help="image or folder")
     parser.add_argument("--metrics", default="dsd", help="names separated by commas, see `dsd metrics` (dsd)")
-    parser.add_argument("--out", type=Path, help="file for the scores, .csv or .json")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        help="file for the scores, .csv or .json (infinity, as PSNR of equal images, is null)",
+    )
     parser.add_argument("--layers", help="names separated by commas (each metric's own)")
     parser.add_argument("--alphas", help="scaling factors separated by commas (each metric's own)")
     _add_backbone(parser)
@@ -138,31 +145,61 @@ def _set_run(parser: argparse.ArgumentParser, run: str, interrupted: str = "inte
     parser.set_defaults(command=parser.prog, run=run, interrupted=interrupted)
 
 
-def split_names(text: str) -> list[str]:
-    """Names separated by commas."""
-    return [name.strip() for name in text.split(",")]
+def split_names(text: str, option: str) -> list[str]:
+    """Names separated by commas.
+
+    Raises:
+        ValueError: one is empty.
+    """
+    names = [name.strip() for name in text.split(",")]
+    if not all(names):
+        raise ValueError(f"{option} must be names separated by commas, got {text!r}")
+    return names
 
 
 def split_alphas(text: str) -> list[float]:
     """Scaling factors separated by commas.
 
     Raises:
-        ValueError: one is no number.
+        ValueError: one is no number, not finite, or below 1; or it is there twice.
     """
     try:
-        return [float(alpha) for alpha in text.split(",")]
+        alphas = [float(alpha) for alpha in text.split(",")]
     except ValueError as error:
-        raise ValueError(f"--alphas must be numbers separated by commas, got {text}") from error
+        raise ValueError(f"--alphas must be numbers separated by commas, got {text!r}") from error
+    for alpha in alphas:
+        if not (isfinite(alpha) and alpha >= 1):
+            raise ValueError(f"alpha must be a finite number of at least 1, got {alpha:g}")
+    if len(set(alphas)) < len(alphas):
+        raise ValueError(f"alphas must all be different, got {text}")
+    return alphas
 
 
-def check_backbone(name: str) -> None:
-    """Refuse an unknown backbone before torch is imported.
+def check_network(options: argparse.Namespace) -> None:
+    """Refuse a network that cannot be before torch is imported.
+
+    Args:
+        options: with `backbone`, `weights`, `precision` and `device`.
 
     Raises:
-        ValueError: there is none of that name.
+        ValueError: unknown backbone, precision or device; the message lists the valid ones.
+        FileNotFoundError: there is no such file of weights.
     """
-    if name not in BACKBONES:
-        load_backbone(name)  # refuses it, and says which there are
+    check_backbone(options.backbone)
+    if options.precision not in PRECISIONS:
+        raise ValueError(f"precision must be one of {', '.join(PRECISIONS)}; got {options.precision!r}")
+    check_device(options.device)
+    check_weights(options.weights)
+
+
+def check_weights(weights: str) -> None:
+    """Refuse a weight file that is not there before torch is imported.
+
+    Raises:
+        FileNotFoundError: there is none.
+    """
+    if weights not in ("auto", "random") and not Path(weights).is_file():
+        raise FileNotFoundError(f"no weight file at {weights}")
 
 
 def check_file(path: Path) -> None:

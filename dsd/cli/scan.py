@@ -3,7 +3,7 @@
 import argparse
 import sys
 
-from dsd.cli.parsers import check_backbone, split_alphas, split_names
+from dsd.cli.parsers import check_network, split_alphas, split_names
 from dsd.paths import find_folder
 from dsd.scan.settings import Settings, check_run
 
@@ -12,11 +12,11 @@ SHOWN = 10  # of the images that failed
 
 def run(options: argparse.Namespace) -> int:
     """Score a collection, count what failed and name the first of it."""
-    check_backbone(options.backbone)
+    check_network(options)
     check_run(options.out, options.engine, options.workers)
     names = ("backbone", "weights", "precision", "device", "resize", "crop", "batch_size", "shard_size", "threads")
     settings = Settings(
-        layers=split_names(options.layers),
+        layers=split_names(options.layers, "--layers"),
         alphas=split_alphas(options.alphas),
         **{name: getattr(options, name) for name in names},
     )

@@ -5,28 +5,29 @@ import csv
 import json
 import sys
 from collections.abc import Sequence
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
 from dsd.atomic import atomic_write
-from dsd.cli.parsers import check_backbone, split_alphas, split_names
-from dsd.quality.metrics import check_names
+from dsd.cli.parsers import check_network, split_alphas, split_names
+from dsd.quality.metrics import METRICS, check_names
 
 
 def run(options: argparse.Namespace) -> int:
     """Score all pairs, show and write what succeeded, name what failed."""
-    names = split_names(options.metrics)
+    names = list(dict.fromkeys(split_names(options.metrics, "--metrics")))
+    layers = None if options.layers is None else split_names(options.layers, "--layers")
+    alphas = None if options.alphas is None else split_alphas(options.alphas)
     _check(names, options)
-    layers = split_names(options.layers) if options.layers else None
-    alphas = split_alphas(options.alphas) if options.alphas else None
 
     import torch
     from tqdm import tqdm
 
-    from dsd.quality.scoring import create_metrics
+    from dsd.quality.scoring import MetricSet
 
     pairs, failed = _pairs(options.reference, options.distorted)
-    metrics = create_metrics(
+    metrics = MetricSet(
         names,
         options.backbone,
         layers=layers,
@@ -56,7 +57,11 @@ def run(options: argparse.Namespace) -> int:
 def _check(names: Sequence[str], options: argparse.Namespace) -> None:
     """Refuse what can be seen to make no sense before torch is imported."""
     check_names(names)
-    check_backbone(options.backbone)
+    if options.layers is not None and not any(METRICS[name].layers for name in names):
+        raise ValueError(f"none of {', '.join(names)} has layers, got --layers {options.layers}")
+    if options.alphas is not None and not any("alphas" in METRICS[name].options for name in names):
+        raise ValueError(f"none of {', '.join(names)} has alphas, got --alphas {options.alphas}")
+    check_network(options)
     if options.out is not None and options.out.suffix not in (".csv", ".json"):
         raise ValueError(f"--out must end in .csv or .json, got {options.out}")
     reference, distorted = options.reference, options.distorted
@@ -70,17 +75,27 @@ def _check(names: Sequence[str], options: argparse.Namespace) -> None:
 
 
 def _pairs(reference: Path, distorted: Path) -> tuple[list[tuple[str, Path, Path]], dict[str, str]]:
-    """(name, reference, distorted) for two files or two folders, and why each of the others has no partner."""
+    """(name, reference, distorted) for two files or two folders, and why each of the others has no partner.
+
+    A reference of the same name and suffix goes first, then the only one of the same name.
+    """
     from dsd.data.images import find_images
 
     if reference.is_file():
         return [(distorted.name, reference, distorted)], {}
-    references = {path.relative_to(reference).with_suffix(""): path for path in find_images(reference)}
+    references = {path.relative_to(reference): path for path in find_images(reference)}
+    by_stem: dict[Path, list[Path]] = {}
+    for name in references:
+        by_stem.setdefault(name.with_suffix(""), []).append(name)
     pairs, failed = [], {}
     for path in find_images(distorted):
         name = path.relative_to(distorted)
-        if partner := references.get(name.with_suffix("")):
-            pairs.append((name.as_posix(), partner, path))
+        partners = [name] if name in references else by_stem.get(name.with_suffix(""), [])
+        if len(partners) == 1:
+            pairs.append((name.as_posix(), references[partners[0]], path))
+        elif partners:
+            several = ", ".join(partner.as_posix() for partner in partners)
+            failed[name.as_posix()] = f"several references of that name in {reference}: {several}"
         else:
             failed[name.as_posix()] = f"no reference of that name in {reference}"
     return pairs, failed
@@ -100,12 +115,21 @@ def _show(names: Sequence[str], rows: Sequence[dict[str, Any]]) -> None:
 
 
 def _write(out: Path, names: Sequence[str], rows: Sequence[dict[str, Any]], failed: dict[str, str]) -> None:
-    """Write CSV or JSON in one step, so that a crash leaves the old file or the new one."""
+    """Write CSV or JSON in one step, so that a crash leaves the old file or the new one.
+
+    JSON knows no infinity and no NaN: null stands for them.
+    """
     out.parent.mkdir(parents=True, exist_ok=True)
     with atomic_write(out, "w", encoding="utf-8", newline="") as file:
         if out.suffix == ".json":
-            json.dump({"metrics": names, "scores": rows, "failed": failed}, file, indent=2, ensure_ascii=False)
+            scores = [{"image": row["image"], **{name: _finite(row[name]) for name in names}} for row in rows]
+            content = {"metrics": names, "scores": scores, "failed": failed}
+            json.dump(content, file, indent=2, ensure_ascii=False, allow_nan=False)
         else:
             writer = csv.DictWriter(file, ["image", *names])
             writer.writeheader()
             writer.writerows(rows)
+
+
+def _finite(value: float) -> float | None:
+    return value if isfinite(value) else None

@@ -2,13 +2,16 @@
 
 import argparse
 
-from dsd.cli.parsers import check_file
+from dsd.backbones import check_device
+from dsd.cli.parsers import check_file, check_weights
 
 
 def run_lite(options: argparse.Namespace) -> int:
     """Distil VGG-19 lite, and print where its weights are."""
     if options.start is not None:
         check_file(options.start)
+    check_weights(options.weights)
+    check_device(options.device)
     from dsd.distil.train import distil
 
     path = distil(

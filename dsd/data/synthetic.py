@@ -3,39 +3,11 @@
 import csv
 from itertools import combinations
 from pathlib import Path
-from pkgutil import resolve_name
-from typing import Any
 
 from dsd.data.distortions import DISTORTIONS
 from dsd.data.images import save_image
 from dsd.data.rated import RatedImages
 from dsd.data.views import Photographs
-from dsd.paths import find_folder
-
-# A folder in which this lies is read by that. A further data set: its reader, and a line here.
-LAYOUTS = {
-    "labels": "dsd.data.rated:RatedImages.pieapp",
-}
-
-
-def load_rated(images: str, folder: Path, **options: Any) -> RatedImages:
-    """Rated images: a CSV of ratings, a folder in one of `LAYOUTS`, or photographs to distort by known amounts.
-
-    Args:
-        images: the CSV or folder, or its name under the data root; ``"embedded"`` for scikit-image's photographs.
-        folder: where distorted copies of photographs are written.
-        options: of :meth:`dsd.data.views.Photographs.from_folder`, for photographs.
-
-    Raises:
-        FileNotFoundError: there is no such CSV or folder, or no image in it.
-        ValueError: the ratings cannot be understood.
-    """
-    if images.endswith(".csv"):
-        return RatedImages.csv(images)
-    for content, read in LAYOUTS.items():
-        if images != "embedded" and (find_folder(images) / content).exists():
-            return resolve_name(read)(images)
-    return write_distorted(Photographs.from_folder(images, **options), folder)
 
 
 def write_distorted(photographs: Photographs, folder: Path) -> RatedImages:

@@ -136,14 +136,14 @@ class Photographs(Dataset[Tensor]):
         crops: int = 1,
         seed: int = 0,
     ) -> "Photographs":
-        """Take `count` views out of a folder's photographs, in random order; of all of them for None.
+        """Views of a folder's photographs, in random order.
 
         Args:
             folder: a path, or a name under the data root, or ``"embedded"`` for scikit-image's photographs. In a
                 folder of class folders (ImageNet's layout) views are grouped by class, else by photograph.
-            resize: as for the class.
-            crop: as for the class.
-            count: how many views; fewer when there are not as many.
+            resize: length in pixels that the photograph's short side is first brought to; None leaves it.
+            crop: side of the crop in pixels.
+            count: how many views; fewer when there are not as many. None: all.
             crops: views of each photograph: one is its centre, several lie at random positions.
             seed: of the order and the positions.
 
@@ -178,10 +178,11 @@ class Photographs(Dataset[Tensor]):
         """A square of each image that is named.
 
         Args:
-            names: as for :func:`dsd.data.images.find_image`.
-            resize: as for the class.
+            names: of each image its path, its path under the data root, or the name of one of scikit-image's
+                photographs.
+            resize: length in pixels that the photograph's short side is first brought to; None leaves it.
             crop: side of the squares; None: the largest that all have.
-            position: of the squares, as for :class:`View`.
+            position: where the squares lie, from 0 (top, left) to 1 (bottom, right).
 
         Raises:
             FileNotFoundError: there is no such image.

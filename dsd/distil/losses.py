@@ -40,7 +40,7 @@ def distillation_losses(
         with torch.no_grad():
             targets = teacher(small)
         with mixed:
-            predictions = dict(student.activations(student.normalise(small)))
+            predictions = dict(student.activations(student.normalise(small), student.layers))
         for layer, features in predictions.items():
             unit = deviations[layer]
             some = compared(layer, len(x), step)

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from dsd.experiments.catalogue import PRESETS, REPOSITORY, find_experiment, list_experiments, make_help, make_rules
+from dsd.experiments.catalogue import PRESETS, REPOSITORY, find_experiment, list_experiments
 
 FROM_ENVIRONMENT = ("BACKBONE", "WEIGHTS", "DEVICE", "SEED")  # each a parameter's value
 
@@ -42,8 +42,6 @@ def main(arguments: list[str] | None = None) -> None:
             help=f"take PRESET, IMAGES, {', '.join(FROM_ENVIRONMENT)} from the environment where they are set",
         )
     commands.add_parser("list", help="names and titles")
-    commands.add_parser("help", help="what `make` prints")
-    commands.add_parser("rules", help="what the Makefile includes")
     commands.add_parser("gallery", help="write figures/README.md out of what was rendered")
     options = parser.parse_args(arguments)
     try:
@@ -63,10 +61,6 @@ def prepare(options: argparse.Namespace) -> Callable[[], None]:
         case "list":
             titles = [f"{name:<13} {experiment.title}" for name, experiment in list_experiments().items()]
             return partial(print, *titles, sep="\n")
-        case "help":
-            return partial(print, make_help(), end="")
-        case "rules":
-            return partial(print, make_rules(), end="")
         case "gallery":
             from dsd.experiments import gallery
 
@@ -92,6 +86,9 @@ def prepare_run(options: argparse.Namespace) -> Callable[[], None]:
         images = images or os.environ.get("IMAGES")
         given = {name.lower(): os.environ[name] for name in FROM_ENVIRONMENT if os.environ.get(name)} | given
     preset = preset or "quick"
+    images = images and as_typed(images)
+    if given.get("redraw"):
+        given["redraw"] = as_typed(given["redraw"])
     experiment = find_experiment(options.name)
     parameters = resolve(experiment, preset, images, given)
     out = options.out or REPOSITORY / "figures" / f"{preset}{'-changed' if given or images else ''}"
@@ -101,6 +98,12 @@ def prepare_run(options: argparse.Namespace) -> Callable[[], None]:
         raise ValueError("compute does not draw: give redraw to run")
     everything = default_parameters(experiment) | parameters
     return partial(compute, experiment, {name: everything[name] for name in everything if name != "out_dir"}, out)
+
+
+def as_typed(path: str) -> str:
+    """A path that exists where one is, for a notebook, which runs in the repository; any other text stays."""
+    there = Path(path)
+    return str(there.absolute()) if there.exists() and not Path.cwd().samefile(REPOSITORY) else path
 
 
 if __name__ == "__main__":

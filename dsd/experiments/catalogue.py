@@ -49,8 +49,15 @@ class Experiment:
 
     @property
     def title(self) -> str:
-        """The first heading of its notebook."""
-        return self.texts()[0].splitlines()[0].removeprefix("# ")
+        """The first heading of its notebook.
+
+        Raises:
+            ValueError: there is none.
+        """
+        for line in "\n".join(self.texts()).splitlines():
+            if line.startswith("# "):
+                return line.removeprefix("# ")
+        raise ValueError(f"{self.notebook} has no title: its first cell must be text that starts with # and the title")
 
     @property
     def image_parameters(self) -> list[str]:
@@ -76,6 +83,17 @@ class Experiment:
         if len(cells) != 1:
             raise ValueError(f"{self.notebook} must have one cell tagged parameters, it has {len(cells)}")
         return "".join(cells[0]["source"])
+
+    def argument_types(self) -> dict[str, str]:
+        """The types of the arguments of ``compute``, as its module writes them; to import that takes seconds."""
+        source = (self.repository / self.module).read_text(encoding="utf-8")
+        return {
+            argument.arg: ast.unparse(argument.annotation)
+            for function in ast.parse(source, self.module.as_posix()).body
+            if isinstance(function, ast.FunctionDef) and function.name == "compute"
+            for argument in function.args.kwonlyargs
+            if argument.annotation
+        }
 
     def texts(self) -> list[str]:
         """The notebook's cells of text."""

@@ -76,9 +76,9 @@ def shown_norms(result: Result) -> Mapping[str, float]:
     """‖DSD‖ of each image that is shown, by its name."""
     table = result.table
     way = table[table.image == "optimised"].set_index("step").norm
-    values = {f"step {step}": way[step] for step in (0, *result.parameters["steps"])}
+    values = {f"step {step}": float(way[step]) for step in (0, *result.parameters["steps"])}
     truth = table[table.image == "original"]
-    return values | ({"original": truth.norm.iloc[0]} if len(truth) else {})
+    return values | ({"original": float(truth.norm.iloc[0])} if len(truth) else {})
 
 
 def draw(result: Result) -> Figure:

@@ -10,10 +10,9 @@ import re
 from pathlib import Path
 
 from dsd.atomic import atomic_write
-from dsd.experiments.catalogue import REPOSITORY, Experiment, list_experiments
+from dsd.experiments.catalogue import PRESETS, REPOSITORY, Experiment, list_experiments
 
 FIGURES = REPOSITORY / "figures"
-PRESETS = ("sample", "paper")
 
 
 def entry(experiment: Experiment, folder: Path) -> str:
@@ -48,7 +47,7 @@ def page() -> str:
     entries = [
         entry(experiment, FIGURES / preset)
         for experiment in list_experiments().values()
-        for preset in PRESETS
+        for preset in PRESETS[1:]  # without the quick one
         if (FIGURES / preset / f"{experiment.name}.json").is_file()
     ]
     about = "Written by `make gallery` out of the notebooks and of what they rendered; not to be edited."

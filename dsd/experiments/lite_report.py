@@ -26,7 +26,7 @@ from dsd.backbones.vgg19 import TORCHVISION_WEIGHTS, VGG19, WEIGHT_FILES
 from dsd.backbones.weights import find_weights
 from dsd.data.images import find_images
 from dsd.data.rated import RatedImages
-from dsd.data.synthetic import load_rated
+from dsd.data.rated_sets import load_rated
 from dsd.data.views import Photographs, View
 from dsd.descriptor import ByLayerAndAlpha, dsd_matrices, gram_matrices
 from dsd.distil.images import held_out

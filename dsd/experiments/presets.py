@@ -8,6 +8,8 @@ import yaml
 from dsd import paper
 from dsd.experiments.catalogue import PRESETS, Experiment
 
+BY_OPTION = {"preset": "--preset", "out_dir": "--out"}  # parameters that have an option of their own
+
 
 class PresetLoader(yaml.SafeLoader):
     """YAML in which ``!paper FIG4.steps`` stands for ``dsd.paper.FIG4["steps"]``."""
@@ -73,28 +75,34 @@ def resolve(experiment: Experiment, preset: str, images: str | None, given: Mapp
     Raises:
         ValueError: a name is unknown, or a value is of the wrong kind.
     """
-    defaults = default_parameters(experiment)
-    del defaults["out_dir"]  # --out
+    defaults = {name: value for name, value in default_parameters(experiment).items() if name not in BY_OPTION}
     names = ", ".join(defaults)
-    parameters = {"preset": preset, **preset_parameters(experiment, preset)}
+    parameters = preset_parameters(experiment, preset)
     if images and not experiment.image_parameters:
         raise ValueError(f"{experiment.notebook.name} takes no folder of images, got {images!r}; it has: {names}")
     if images:
         parameters |= dict.fromkeys(experiment.image_parameters, images)
-    if unknown := sorted((set(parameters) | set(given)) - set(defaults)):
+    changed = {*parameters, *given}
+    if optional := sorted(changed & set(BY_OPTION)):
+        raise ValueError(f"parameter {optional[0]} is set by {BY_OPTION[optional[0]]}")
+    if unknown := sorted(changed - set(defaults)):
         raise ValueError(f"unknown parameter {', '.join(unknown)} for {experiment.notebook.name}; valid ones: {names}")
-    return parameters | {name: _parse(text, name, defaults[name]) for name, text in given.items()}
+    types = experiment.argument_types() if given else {}
+    values = {name: _parse(text, name, defaults[name], types.get(name, "")) for name, text in given.items()}
+    return {"preset": preset, **parameters, **values}
 
 
-def _parse(text: str, name: str, default: Any) -> Any:
-    """A parameter's text as a value of its default's kind: for text, the text as it is."""
+def _parse(text: str, name: str, default: Any, type_: str) -> Any:
+    """A parameter's text as a value of its default's kind, or another one that ``compute`` takes; text as it is."""
     if isinstance(default, str):
         return text
+    if text == "null" and type_.endswith("| None"):
+        return None
     try:
         value = yaml.safe_load(text)
     except yaml.YAMLError:
         value = None
-    expected = (int, float) if isinstance(default, float) else type(default)
+    expected = (int, float) if isinstance(default, float) or type_ == "float" else type(default)
     if not isinstance(value, expected) or isinstance(value, bool) != isinstance(default, bool):
         raise ValueError(f"parameter {name} must be of the kind of {default!r}, got {text!r}")
     return value

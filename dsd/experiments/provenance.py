@@ -1,6 +1,7 @@
 """What an experiment computes and what it is drawn from: numbers, pictures, and how they came about."""
 
 import hashlib
+import inspect
 import json
 import platform
 import shutil
@@ -67,30 +68,16 @@ class Result:
         return self.provenance["parameters"]
 
 
-def parameters(namespace: Mapping[str, Any]) -> dict[str, Any]:
-    """A notebook's parameters: the plain values in its namespace, before anything else is defined there.
-
-    Where the output goes is left out: it says nothing about the result.
-    """
-    return {
-        name: value
-        for name, value in namespace.items()
-        if not name.startswith("_")
-        and name not in ("In", "out_dir")
-        and isinstance(value, str | int | float | list | None)
-    }
-
-
-def load_or_compute(experiment: ModuleType, parameters: Mapping[str, Any], out_dir: str | Path) -> Result:
+def load_or_compute(experiment: ModuleType, namespace: Mapping[str, Any], out_dir: str | Path) -> Result:
     """Compute an experiment, or, where ``redraw`` names the folder of an earlier run, load what that one computed.
 
     Both ways the result is what the files hold, so that a figure is the same when it is drawn again.
 
     Args:
         experiment: a module out of ``dsd/experiments/``.
-        parameters: of its notebook; ``compute`` gets all but `preset` and `redraw`.
+        namespace: ``globals()`` of its notebook: `preset`, `redraw` and what ``compute`` takes; the rest is left out.
         out_dir: folder for the numbers, their provenance and pictures; created when missing. Of an earlier run, the
-            pictures only.
+            pictures only. Like `redraw`, a relative path is one in the repository, wherever the notebook was opened.
 
     Returns:
         The numbers, their provenance and pictures.
@@ -99,20 +86,23 @@ def load_or_compute(experiment: ModuleType, parameters: Mapping[str, Any], out_d
         FileNotFoundError: `redraw` has no such files.
     """
     name = experiment_name(experiment.__name__.rsplit(".", 1)[-1])
-    Path(out_dir).mkdir(parents=True, exist_ok=True)
-    if parameters["redraw"]:
-        result = load_result(name, parameters["redraw"])
-        save_images(result.images, name, out_dir)
+    folder = REPOSITORY / out_dir
+    folder.mkdir(parents=True, exist_ok=True)
+    if namespace["redraw"]:
+        result = load_result(name, REPOSITORY / namespace["redraw"])
+        save_images(result.images, name, folder)
         return result
+    arguments = inspect.signature(experiment.compute).parameters
+    parameters = {key: value for key, value in namespace.items() if key in {*arguments, "preset", "redraw"}}
     start = time.monotonic()
-    computed = experiment.compute(**{key: parameters[key] for key in parameters if key not in ("preset", "redraw")})
+    computed = experiment.compute(**{key: parameters[key] for key in parameters if key in arguments})
     seconds = time.monotonic() - start
     origin = provenance(parameters, computed.backbone, computed.datasets, seconds) | computed.extra
-    save_table(computed.table, origin, name, out_dir)
-    save_images(computed.images, name, out_dir)
+    save_table(computed.table, origin, name, folder)
+    save_images(computed.images, name, folder)
     if computed.checkpoints is not None:
         shutil.rmtree(computed.checkpoints, ignore_errors=True)
-    return load_result(name, out_dir)
+    return load_result(name, folder)
 
 
 def provenance(
@@ -220,15 +210,15 @@ def stamp(figure: Figure, origin: Mapping[str, Any]) -> None:
         figure.suptitle("RANDOM WEIGHTS: not a result", color="red", fontweight="bold")
 
 
-def save_figure(figure: Figure, result: Result, folder: str | Path) -> None:
+def save_figure(figure: Figure, result: Result, out_dir: str | Path) -> None:
     """Stamp a figure and write name.png (300 dpi) and name.pdf with the provenance in their metadata.
 
     Args:
         figure: what ``draw`` returned.
         result: what it was drawn from.
-        folder: where to.
+        out_dir: where to, as for :func:`load_or_compute`.
     """
-    target = Path(folder) / result.name
+    target = REPOSITORY / out_dir / result.name
     stamp(figure, result.provenance)
     text = _json(result.provenance)
     figure.savefig(target.with_suffix(".png"), metadata={"Title": result.name, "Description": text})

@@ -14,8 +14,9 @@ from torch import Tensor
 from dsd import paper
 from dsd.backbones import load_backbone
 from dsd.backbones.base import Backbone, Precision
-from dsd.data.synthetic import load_rated
+from dsd.data.rated_sets import load_rated
 from dsd.descriptor import ByLayerAndAlpha, gram_matrices
+from dsd.experiments.catalogue import REPOSITORY
 from dsd.experiments.provenance import Computed, Result
 from dsd.experiments.style import pretty
 from dsd.gram import gram_matrix, l1_norm
@@ -118,11 +119,12 @@ def markdown(cells: pd.DataFrame) -> str:
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
-def write_tables(result: Result, folder: str | Path) -> None:
-    """Write the printed table as tab1.md and tab1.tex."""
+def write_tables(result: Result, out_dir: str | Path) -> None:
+    """Write the printed table as tab1.md and tab1.tex; `out_dir`: as for :func:`.load_or_compute`."""
+    folder = REPOSITORY / out_dir
     cells = printed(result.table)
-    (Path(folder) / "tab1.md").write_text(markdown(cells), encoding="utf-8")
-    cells.to_latex(Path(folder) / "tab1.tex", escape=True)
+    (folder / "tab1.md").write_text(markdown(cells), encoding="utf-8")
+    cells.to_latex(folder / "tab1.tex", escape=True)
 
 
 def draw(result: Result) -> Figure:

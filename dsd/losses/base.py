@@ -3,19 +3,31 @@
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from numbers import Real
 from typing import Literal, get_args
 
 import torch
 from torch import Tensor, nn
 
-from dsd.backbones import PAPER_LAYERS, load_backbone
+from dsd.backbones import PAPER_LAYERS, available_layers, load_backbone
 from dsd.backbones.base import Backbone
 from dsd.checks import check_images
 from dsd.descriptor import ByLayerAndAlpha, reduce_scales
 
-Encoding = Mapping[tuple, Tensor]
-"""What an image batch is compared by: {(layer, scale) or (layer, scale, scale): tensor whose first dimension is N}."""
 Reduction = Literal["mean", "sum", "none"]
+
+
+class Encoding(dict[tuple, Tensor]):
+    """What an image batch is compared by: {(layer, scale) or (layer, scale, scale): tensor whose first dimension is N}.
+
+    Args:
+        tensors: the entries.
+        by: which loss on which network encoded it: only that one can compare it.
+    """
+
+    def __init__(self, tensors: Mapping[tuple, Tensor], by: str) -> None:
+        super().__init__(tensors)
+        self.by = by
 
 
 class FeatureLoss(nn.Module, ABC):
@@ -25,7 +37,8 @@ class FeatureLoss(nn.Module, ABC):
     many times is encoded once: ``loss(x, loss.encode(y))``. An encoding of one image serves a whole batch.
 
     Args:
-        backbone: the frozen network, or its name: then with the layers of `layer_weights`, else with `LAYERS`.
+        backbone: the frozen network, or its name: then with the layers of `layer_weights`, else with `LAYERS` or, if it
+            has not all of these, with all of its own.
         layer_weights: {layer: weight}, the layers that are compared. None: all of the backbone's, each with weight 1.
         reduction: over the batch: ``"mean"``, ``"sum"`` or ``"none"``.
 
@@ -38,7 +51,6 @@ class FeatureLoss(nn.Module, ABC):
     """Whether predictions and targets must be of one size."""
     part: str
     """What :meth:`reduce` makes of features, in a word: losses of the same word share it."""
-    alphas: tuple[float, ...] = (1,)
     scales: tuple[float, ...] = (1,)
     """At which the network sees an image."""
 
@@ -57,10 +69,11 @@ class FeatureLoss(nn.Module, ABC):
                 f"layer_weights must be a mapping of at least one layer to its weight, got {layer_weights!r}"
             )
         for layer, weight in (layer_weights or {}).items():
-            if not (isinstance(weight, int | float) and math.isfinite(weight) and weight >= 0):
+            if not (isinstance(weight, Real) and math.isfinite(weight) and weight >= 0):
                 raise ValueError(f"the weight of {layer} must be a finite number of at least 0, got {weight!r}")
         if isinstance(backbone, str):
-            backbone = load_backbone(backbone, tuple(layer_weights or self.LAYERS), device="cpu")
+            layers = tuple(layer_weights or available_layers(backbone, self.LAYERS))
+            backbone = load_backbone(backbone, layers, device="cpu")
         if unknown := set(layer_weights or ()) - set(backbone.layers):
             raise ValueError(
                 f"layer_weights has {', '.join(sorted(unknown))}, the backbone {', '.join(backbone.layers)}"
@@ -73,8 +86,13 @@ class FeatureLoss(nn.Module, ABC):
     def reduce(self, features: Tensor) -> Tensor:
         """What is kept of one layer's features (N, C, H', W') at one scale."""
 
-    def combine(self, parts: ByLayerAndAlpha) -> Encoding:
-        """The encoding, out of {(layer, scale): what :meth:`reduce` returned}; as it is, where scales stay apart."""
+    @property
+    def encoder(self) -> str:
+        """What makes this loss's encodings: another one's cannot be compared."""
+        return f"{type(self).__name__} ({self.part}) on {', '.join(self.backbone.provenance().values())}"
+
+    def combine(self, parts: ByLayerAndAlpha) -> Mapping[tuple, Tensor]:
+        """The encoding's entries, out of {(layer, scale): what :meth:`reduce` returned}."""
         return parts
 
     @abstractmethod
@@ -114,12 +132,14 @@ class FeatureLoss(nn.Module, ABC):
         check_pair(x, y, self.equal_sizes)
         return self.compare(self.encode(x), self.encode(y) if isinstance(y, Tensor) else y)
 
-    def compare(self, prediction: Encoding, target: Encoding) -> Tensor:
+    def compare(self, prediction: Mapping[tuple, Tensor], target: Mapping[tuple, Tensor]) -> Tensor:
         """Distance of two encodings, reduced over the batch.
 
         Raises:
             ValueError: the target's is by another loss, or of another batch size, shape, device or type.
         """
+        if isinstance(target, Encoding) and target.by != self.encoder:
+            raise ValueError(f"the target was encoded by {target.by}; this is {self.encoder}")
         if prediction.keys() != target.keys():
             raise ValueError(f"the target's encoding has {list(target)}, this loss compares {list(prediction)}")
         distances = []
@@ -135,28 +155,37 @@ class FeatureLoss(nn.Module, ABC):
         return values if self.reduction == "none" else getattr(values, self.reduction)()
 
 
-def check_pair(x: Tensor, y: object, equal_sizes: bool) -> None:
+def check_pair(x: Tensor, y: object, equal_sizes: bool, names: tuple[str, str] = ("x", "y")) -> None:
     """Refuse predictions and targets that don't fit each other; encodings are checked where they are compared.
+
+    Args:
+        x: predictions.
+        y: targets, or an encoding.
+        equal_sizes: whether their sizes must be equal.
+        names: of the two arguments in the caller.
 
     Raises:
         TypeError: `x` is no tensor, or `y` neither a tensor nor an encoding.
         ValueError: not image batches; of another batch size, device or type; of different sizes if `equal_sizes`.
     """
-    check_images(x, "x", check_values=False)
+    check_images(x, names[0], check_values=False)
+    both = " and ".join(names)
     if isinstance(y, Mapping):
         return
     if not isinstance(y, Tensor):
-        raise TypeError(f"y must be a torch.Tensor (N, 3, H, W) or what encode(y) returned, got {type(y).__name__}")
-    check_images(y, "y", check_values=False)
+        raise TypeError(
+            f"{names[1]} must be a torch.Tensor (N, 3, H, W) or what encode() returned, got {type(y).__name__}"
+        )
+    check_images(y, names[1], check_values=False)
     if len(x) != len(y):
-        raise ValueError(f"x and y must have the same batch size, got {len(x)} and {len(y)}")
+        raise ValueError(f"{both} must have the same batch size, got {len(x)} and {len(y)}")
     if x.dtype != y.dtype or x.device != y.device:
         raise ValueError(
-            f"x and y must have one type and device, got {x.dtype} on {x.device} and {y.dtype} on {y.device}"
+            f"{both} must have one type and device, got {x.dtype} on {x.device} and {y.dtype} on {y.device}"
         )
     if equal_sizes and x.shape != y.shape:
         raise ValueError(
-            f"this measure compares images of the same size, got {tuple(x.shape[2:])} and {tuple(y.shape[2:])}"
+            f"{both} must be images of the same size, got {x.shape[2]}×{x.shape[3]} and {y.shape[2]}×{y.shape[3]}"
         )
 
 
@@ -192,6 +221,9 @@ def encode_together(x: Tensor, losses: Sequence[FeatureLoss]) -> list[Encoding]:
         },
     )
     return [
-        loss.combine({(layer, s): parts[loss.part, layer, s] for s in loss.scales for layer in loss.layer_weights})
+        Encoding(
+            loss.combine({(layer, s): parts[loss.part, layer, s] for s in loss.scales for layer in loss.layer_weights}),
+            loss.encoder,
+        )
         for loss in losses
     ]

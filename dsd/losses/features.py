@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from torch import Tensor
 
 from dsd.backbones.base import Backbone
-from dsd.contextual import contextual
+from dsd.contextual import check_bandwidth, contextual
 from dsd.losses.base import FeatureLoss, Reduction
 from dsd.precision import at_least_float32
 
@@ -75,9 +75,13 @@ def sorted_values(features: Tensor) -> Tensor:
 def pdl_of_sorted(a: Tensor, b: Tensor, p: int) -> Tensor:
     """:func:`pdl` of features that :func:`sorted_values` has sorted."""
     _same_shape(a, b)
+    _check_p(p)
+    return ((a - b).abs() if p == 1 else (a - b).square()).mean(dim=(1, 2))
+
+
+def _check_p(p: int) -> None:
     if p not in (1, 2):
         raise ValueError(f"p must be 1 or 2, got {p}")
-    return ((a - b).abs() if p == 1 else (a - b).square()).mean(dim=(1, 2))
 
 
 def _same_shape(a: Tensor, b: Tensor) -> None:
@@ -92,8 +96,8 @@ class PerceptualLoss(FeatureLoss):
 
     Args:
         backbone: a network, or its name: then at ConvReLU5_4, as in the paper's Eq. 6.
-        layer_weights: as for :class:`FeatureLoss`.
-        reduction: as for :class:`FeatureLoss`.
+        layer_weights: {layer: weight}; None: all of the backbone's layers, each with weight 1.
+        reduction: over the batch: ``"mean"``, ``"sum"`` or ``"none"``.
 
     Example:
         >>> import torch
@@ -129,10 +133,10 @@ class PDLLoss(FeatureLoss):
     """Per-channel Wasserstein distance, summed over layers: see :func:`pdl`. Images of equal size.
 
     Args:
-        backbone: as for :class:`FeatureLoss`.
+        backbone: a network, or its name: then at ReLU2_1, 2_2 and 3_1 or the layers of `layer_weights`.
         p: 1 or 2.
-        layer_weights: as for :class:`FeatureLoss`.
-        reduction: as for :class:`FeatureLoss`.
+        layer_weights: {layer: weight}; None: all of the backbone's layers, each with weight 1.
+        reduction: over the batch: ``"mean"``, ``"sum"`` or ``"none"``.
 
     Example:
         >>> import torch
@@ -154,6 +158,7 @@ class PDLLoss(FeatureLoss):
         reduction: Reduction = "mean",
     ) -> None:
         super().__init__(backbone, layer_weights=layer_weights, reduction=reduction)
+        _check_p(p)
         self.p = p
 
     def reduce(self, features: Tensor) -> Tensor:
@@ -169,10 +174,10 @@ class ContextualLoss(FeatureLoss):
     """−log CX, summed over layers: see :func:`dsd.contextual.contextual`.
 
     Args:
-        backbone: as for :class:`FeatureLoss`.
+        backbone: a network, or its name: then at ReLU2_1, 2_2 and 3_1 or the layers of `layer_weights`.
         bandwidth: h; the paper uses 0.5.
-        layer_weights: as for :class:`FeatureLoss`.
-        reduction: as for :class:`FeatureLoss`.
+        layer_weights: {layer: weight}; None: all of the backbone's layers, each with weight 1.
+        reduction: over the batch: ``"mean"``, ``"sum"`` or ``"none"``.
 
     Example:
         >>> import torch
@@ -193,6 +198,7 @@ class ContextualLoss(FeatureLoss):
         reduction: Reduction = "mean",
     ) -> None:
         super().__init__(backbone, layer_weights=layer_weights, reduction=reduction)
+        check_bandwidth(bandwidth)
         self.bandwidth = bandwidth
 
     def reduce(self, features: Tensor) -> Tensor:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
+from typing import get_args
 
 from torch import Tensor
 
@@ -9,7 +10,7 @@ from dsd.backbones.base import Backbone
 from dsd.checks import check_alphas, check_factors
 from dsd.descriptor import ByLayerAndAlpha
 from dsd.gram import Normalize, gram_matrix, l1_norm
-from dsd.losses.base import Encoding, FeatureLoss, Reduction
+from dsd.losses.base import FeatureLoss, Reduction
 
 
 def style(a: Tensor, b: Tensor, normalize: Normalize = "chw") -> Tensor:
@@ -35,15 +36,7 @@ def style(a: Tensor, b: Tensor, normalize: Normalize = "chw") -> Tensor:
 
 
 class GramLoss(FeatureLoss):
-    """A loss that compares Gram matrices, or differences of some: what its children share.
-
-    Args:
-        backbone: as for :class:`FeatureLoss`.
-        alphas: what a child makes of them.
-        normalize: as for :func:`dsd.gram.gram_matrix`.
-        layer_weights: as for :class:`FeatureLoss`.
-        reduction: as for :class:`FeatureLoss`.
-    """
+    """What losses on Gram matrices share. Each says its own default alphas, which mean another thing in each."""
 
     def __init__(
         self,
@@ -55,6 +48,8 @@ class GramLoss(FeatureLoss):
         reduction: Reduction,
     ) -> None:
         check_alphas(alphas)
+        if normalize not in get_args(Normalize):
+            raise ValueError(f"normalize must be one of {', '.join(get_args(Normalize))}; got {normalize!r}")
         super().__init__(backbone, layer_weights=layer_weights, reduction=reduction)
         self.alphas = self.scales = tuple(alphas)
         self.normalize: Normalize = normalize
@@ -75,11 +70,11 @@ class StyleLoss(GramLoss):
     """Mean |G(x) − G(y)|, summed over layers and scales: see :func:`style`. Sizes may differ.
 
     Args:
-        backbone: as for :class:`FeatureLoss`.
+        backbone: a network, or its name: then at ReLU2_1, 2_2 and 3_1 or the layers of `layer_weights`.
         alphas: scales x↓α at which Gram matrices are compared; 1 is the image itself.
-        normalize: as for :func:`dsd.gram.gram_matrix`.
-        layer_weights: as for :class:`FeatureLoss`.
-        reduction: as for :class:`FeatureLoss`.
+        normalize: ``"chw"`` (Gram matrices divided by C·H·W, the paper's numbers) or ``"hw"`` (its Eq. 1).
+        layer_weights: {layer: weight}; None: all of the backbone's layers, each with weight 1.
+        reduction: over the batch: ``"mean"``, ``"sum"`` or ``"none"``.
 
     Example:
         >>> import torch
@@ -105,11 +100,11 @@ class MultiScaleStyleLoss(GramLoss):
     """The paper's MSS: the style loss at full and at half resolution, summed. Sizes may differ.
 
     Args:
-        backbone: as for :class:`FeatureLoss`.
+        backbone: a network, or its name: then at ReLU2_1, 2_2 and 3_1 or the layers of `layer_weights`.
         alphas: the scales; 1 is the image itself.
-        normalize: as for :func:`dsd.gram.gram_matrix`.
-        layer_weights: as for :class:`FeatureLoss`.
-        reduction: as for :class:`FeatureLoss`.
+        normalize: ``"chw"`` (Gram matrices divided by C·H·W, the paper's numbers) or ``"hw"`` (its Eq. 1).
+        layer_weights: {layer: weight}; None: all of the backbone's layers, each with weight 1.
+        reduction: over the batch: ``"mean"``, ``"sum"`` or ``"none"``.
 
     Example:
         >>> import torch
@@ -140,7 +135,7 @@ class DSDLoss(GramLoss):
     Args:
         backbone: a network, or its name.
         alphas: scaling factors above 1; the paper uses 2 or 4.
-        normalize: as for :func:`dsd.gram.gram_matrix`.
+        normalize: ``"chw"`` (Gram matrices divided by C·H·W, the paper's numbers) or ``"hw"`` (its Eq. 1).
         layer_weights: {layer: weight}; None: all of the backbone's layers, each with weight 1.
         reduction: over the batch: ``"mean"``, ``"sum"`` or ``"none"``.
 
@@ -171,7 +166,7 @@ class DSDLoss(GramLoss):
         super().__init__(backbone, alphas, normalize=normalize, layer_weights=layer_weights, reduction=reduction)
         self.scales = (1, *self.alphas)
 
-    def combine(self, parts: ByLayerAndAlpha) -> Encoding:
+    def combine(self, parts: ByLayerAndAlpha) -> Mapping[tuple, Tensor]:
         """DSD matrices, {(layer, alpha): (N, C, C)}."""
         return {
             (layer, alpha): parts[layer, 1] - parts[layer, alpha]
@@ -187,11 +182,11 @@ class DSDPyramidLoss(GramLoss):
     pyramid, is ``StyleLoss(backbone, (1, 2, 4))``.
 
     Args:
-        backbone: as for :class:`FeatureLoss`.
+        backbone: a network, or its name: then at ReLU2_1, 2_2 and 3_1 or the layers of `layer_weights`.
         alphas: the scales, at least two; 1 is the image itself.
-        normalize: as for :func:`dsd.gram.gram_matrix`.
-        layer_weights: as for :class:`FeatureLoss`.
-        reduction: as for :class:`FeatureLoss`.
+        normalize: ``"chw"`` (Gram matrices divided by C·H·W, the paper's numbers) or ``"hw"`` (its Eq. 1).
+        layer_weights: {layer: weight}; None: all of the backbone's layers, each with weight 1.
+        reduction: over the batch: ``"mean"``, ``"sum"`` or ``"none"``.
 
     Reference:
         Kligvasser et al., NeurIPS 2021, Sec. 3.3.
@@ -217,7 +212,7 @@ class DSDPyramidLoss(GramLoss):
         if len(self.alphas) < 2:
             raise ValueError(f"alphas must be at least two scales, got {self.alphas}")
 
-    def combine(self, parts: ByLayerAndAlpha) -> Encoding:
+    def combine(self, parts: ByLayerAndAlpha) -> Mapping[tuple, Tensor]:
         """DSD matrices, {(layer, a, b): (N, C, C)}."""
         return {
             (layer, a, b): parts[layer, a] - parts[layer, b]

@@ -1,6 +1,9 @@
 """A weighted sum of losses, for which the network runs once."""
 
+import math
 from collections.abc import Mapping
+from numbers import Real
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -18,7 +21,8 @@ class LossSum(nn.Module):
     Call with predictions and targets, float (N, 3, H, W), or with what :meth:`encode` made of the targets.
 
     Raises:
-        ValueError: no terms; losses on two copies of one network; a weight that is not finite.
+        ValueError: no terms; one that is no pair of a finite weight and a module that returns a number; losses on two
+            networks, or on two copies of one.
 
     Reference:
         Kligvasser et al., NeurIPS 2021, Eq. 6.
@@ -42,23 +46,36 @@ class LossSum(nn.Module):
         super().__init__()
         if not terms:
             raise ValueError("terms must hold at least one loss")
-        self.weights = {name: float(weight) for name, (weight, _) in terms.items()}
-        if strange := [name for name, weight in self.weights.items() if not torch.tensor(weight).isfinite()]:
-            raise ValueError(f"the weight of {strange[0]} must be finite, got {self.weights[strange[0]]}")
-        self.losses = nn.ModuleDict({name: loss for name, (_, loss) in terms.items()})
-        self._on_features = {name: loss for name, loss in self.losses.items() if isinstance(loss, FeatureLoss)}
-        backbones = {id(loss.backbone): loss.backbone for loss in self._on_features.values()}
+        for name, term in terms.items():
+            if not (isinstance(term, tuple) and len(term) == 2 and isinstance(term[0], Real)):
+                raise ValueError(f"each term must be a pair of a weight and a loss, {name} is {term!r}")
+            if not math.isfinite(term[0]):
+                raise ValueError(f"the weight of {name} must be finite, got {term[0]}")
+            if not isinstance(term[1], nn.Module) or isinstance(term[1], LossSum):
+                raise ValueError(f"the loss of {name} must be a module, and no sum; got {type(term[1]).__name__}")
+            if getattr(term[1], "reduction", "mean") == "none":
+                raise ValueError(f"the loss of {name} must be reduced to a number, its reduction is 'none'")
+        self.names = tuple(terms)
+        self.weights = tuple(float(weight) for weight, _ in terms.values())
+        self.losses = nn.ModuleList(loss for _, loss in terms.values())
+        backbones = {id(loss.backbone): loss.backbone for loss in self._on_features()}
         if len(backbones) > 1:
             raise ValueError(
                 "losses on features must share one backbone, so that it runs once: pass the same network to each; "
                 f"got {len(backbones)}: {', '.join(network.backbone_name for network in backbones.values())}"
             )
 
-    def encode(self, y: Tensor) -> dict:
-        """What targets are compared by, {name: encoding, or for a loss that is not on features the targets}."""
-        names = list(self._on_features)
-        encodings = dict(zip(names, encode_together(y, list(self._on_features.values())), strict=True)) if names else {}
-        return {name: encodings.get(name, y) for name in self.losses}
+    def _on_features(self) -> list[FeatureLoss]:
+        return [loss for loss in self.losses if isinstance(loss, FeatureLoss)]
+
+    def encode(self, y: Tensor) -> dict[str, Any]:
+        """What targets are compared by: {name: encoding}; the targets themselves for a loss that is not on features."""
+        losses = self._on_features()
+        encodings = iter(encode_together(y, losses) if losses else [])
+        return {
+            name: next(encodings) if isinstance(loss, FeatureLoss) else y
+            for name, loss in zip(self.names, self.losses, strict=True)
+        }
 
     def forward(self, x: Tensor, y: Tensor | Mapping) -> tuple[Tensor, dict[str, Tensor]]:
         """The weighted sum, and its terms before their weights.
@@ -74,15 +91,17 @@ class LossSum(nn.Module):
             TypeError: `x` or `y` is something else.
             ValueError: predictions and targets don't fit each other.
         """
-        check_pair(x, y, any(loss.equal_sizes for loss in self._on_features.values()))
+        check_pair(x, y, any(loss.equal_sizes for loss in self._on_features()))
         targets = self.encode(y) if isinstance(y, Tensor) else y
-        if targets.keys() != self.weights.keys():
-            raise ValueError(f"the targets' encoding has {list(targets)}, this sum has {list(self.weights)}")
+        if tuple(targets) != self.names:
+            raise ValueError(f"the targets' encoding has {list(targets)}, this sum has {list(self.names)}")
         predictions = self.encode(x)
-        terms = {
-            name: loss.compare(predictions[name], targets[name])
-            if isinstance(loss, FeatureLoss)
-            else loss(x, targets[name])
-            for name, loss in self.losses.items()
-        }
-        return torch.stack([self.weights[name] * term for name, term in terms.items()]).sum(dim=0), terms
+        terms = {}
+        for name, loss in zip(self.names, self.losses, strict=True):
+            if isinstance(loss, FeatureLoss):
+                terms[name] = loss.compare(predictions[name], targets[name])
+            else:
+                check_pair(x, targets[name], equal_sizes=True)
+                terms[name] = loss(x, targets[name])
+        total = torch.stack([weight * term for weight, term in zip(self.weights, terms.values(), strict=True)]).sum()
+        return total, terms

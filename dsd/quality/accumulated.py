@@ -14,8 +14,8 @@ class ImageMetric(TorchMetric):
     """The mean of a full-reference measure over all images that it is given, in every process.
 
     Args:
-        name: as for :func:`dsd.create_metric`.
-        options: of :func:`dsd.create_metric`.
+        name: out of :func:`dsd.list_metrics`.
+        options: the keywords of :func:`dsd.create_metric`.
 
     Example:
         >>> metric = ImageMetric("dsd", backbone="lite", device="cpu")

@@ -2,9 +2,10 @@
 
 import pickle
 from collections.abc import Callable
+from functools import partial
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torchmetrics.functional.image import (
     multiscale_structural_similarity_index_measure,
     peak_signal_noise_ratio,
@@ -16,29 +17,29 @@ Score = Callable[[Tensor, Tensor], Tensor]
 
 def psnr(device: torch.device) -> Score:
     """Peak signal-to-noise ratio in dB."""
-    return lambda x, y: peak_signal_noise_ratio(x, y, data_range=1.0, reduction="none", dim=(1, 2, 3))
+    return partial(peak_signal_noise_ratio, data_range=1.0, reduction="none", dim=(1, 2, 3))
 
 
 def ssim(device: torch.device) -> Score:
     """Structural similarity."""
+    return _ssim
 
-    def score(x: Tensor, y: Tensor) -> Tensor:
-        similarity = structural_similarity_index_measure(x, y, data_range=1.0, reduction="none")
-        assert isinstance(similarity, Tensor)  # and not, as on request, a pair with the full image
-        return similarity.reshape(len(x))
 
-    return score
+def _ssim(x: Tensor, y: Tensor) -> Tensor:
+    similarity = structural_similarity_index_measure(x, y, data_range=1.0, reduction="none")
+    assert isinstance(similarity, Tensor)  # and not, as on request, a pair with the full image
+    return similarity.reshape(len(x))
 
 
 def ms_ssim(device: torch.device) -> Score:
     """Multi-scale structural similarity, of images of at least 161×161 pixels."""
+    return _ms_ssim
 
-    def score(x: Tensor, y: Tensor) -> Tensor:
-        if min(x.shape[2:]) <= 160:
-            raise ValueError(f"MS-SSIM's five scales need images of at least 161×161 pixels, got {tuple(x.shape[2:])}")
-        return multiscale_structural_similarity_index_measure(x, y, data_range=1.0, reduction="none").reshape(len(x))
 
-    return score
+def _ms_ssim(x: Tensor, y: Tensor) -> Tensor:
+    if min(x.shape[2:]) <= 160:
+        raise ValueError(f"MS-SSIM's five scales need images of at least 161×161 pixels, got {tuple(x.shape[2:])}")
+    return multiscale_structural_similarity_index_measure(x, y, data_range=1.0, reduction="none").reshape(len(x))
 
 
 def lpips(device: torch.device) -> Score:
@@ -56,4 +57,8 @@ def lpips(device: torch.device) -> Score:
             f"LPIPS needs torchvision's AlexNet, which is not in its cache and could not be downloaded ({error}). "
             "data/README.md says where the file goes"
         ) from error
-    return lambda x, y: network(x, y, normalize=True).reshape(len(x))
+    return partial(_lpips, network)
+
+
+def _lpips(network: nn.Module, x: Tensor, y: Tensor) -> Tensor:
+    return network(x, y, normalize=True).reshape(len(x))

@@ -16,26 +16,26 @@ from dsd.data.images import load_image
 from dsd.data.rated import RatedImages
 
 KEYS = ["reference", "distorted"]
-D = TypeVar("D")
+E = TypeVar("E")
 
 
 @torch.inference_mode()
 def score(
     rated: RatedImages,
-    describe: Callable[[Tensor], D],
-    compare: Callable[[D, D], Mapping[str, float]],
+    encode: Callable[[Tensor], E],
+    compare: Callable[[E, E], Mapping[str, float]],
     *,
     device: str | torch.device = "cpu",
 ) -> pd.DataFrame:
     """L(x, x_ref) for each distorted image x and measure L.
 
-    Each image is described once; one reference's description and one other are in memory.
+    Each image is encoded once; one reference's encoding and one other are in memory.
 
     Args:
         rated: the images.
-        describe: one image (1, 3, H, W) in [0, 1] → what measures need of it.
-        compare: descriptions of a distorted image and of its reference → {measure: value, higher is worse}.
-        device: where images are described.
+        encode: one image (1, 3, H, W) in [0, 1] → what measures need of it.
+        compare: encodings of a distorted image and of its reference → {measure: value, higher is worse}.
+        device: where images are encoded.
 
     Returns:
         One row per image: `reference`, `distorted` (paths relative to ``rated.root``), and a column per measure.
@@ -48,9 +48,9 @@ def score(
     rows = []
     with tqdm(desc=rated.name, unit="image", total=sum(map(len, images.values()))) as progress:
         for reference, distorted in images.items():
-            target = describe(load_image(reference)[None].to(device))
+            target = encode(load_image(reference)[None].to(device))
             for path in distorted:
-                x = target if path == reference else describe(load_image(path)[None].to(device))
+                x = target if path == reference else encode(load_image(path)[None].to(device))
                 values = {measure: float(value) for measure, value in compare(x, target).items()}
                 names = [image.relative_to(root).as_posix() for image in (reference, path)]
                 measures = measures or list(values)
@@ -125,14 +125,14 @@ def correlations(scores: pd.DataFrame, rated: RatedImages, *, resamples: int = 2
             bandwidth = _bandwidth(x, preference)
             agreeing = np.where(majority == 0, 0, (1 + majority * np.sign(x)) / 2)
             agreed, decided = totals(agreeing, majority != 0)
-            found = {
+            estimates = {
                 "pearson": correlation(x, preference),
                 "pearson_logistic": correlation(expit(bandwidth * x), preference),
                 "spearman": correlation(rankdata(x), rankdata(preference)),
                 "agreement": agreed / decided,
             }
             row: dict[str, str | float] = {"measure": measure, "bandwidth": bandwidth}
-            for name, values in found.items():
+            for name, values in estimates.items():
                 sure = count > 1 and np.isfinite(values[0]) and np.isfinite(values[1:]).any()
                 low, high = np.nanpercentile(values[1:], [2.5, 97.5]) if sure else (np.nan, np.nan)
                 row |= {name: values[0], f"{name}_low": low, f"{name}_high": high}

@@ -40,7 +40,9 @@ METRICS: Mapping[str, MetricInfo] = {
         PAPER_LAYERS,
         {"alphas": (2,)},
     ),
-    "dsd4": MetricInfo("the same with alpha 4", _DSD, "dsd.losses:DSDLoss", PAPER_LAYERS, {"alphas": (4,)}),
+    "dsd4": MetricInfo(
+        "L_DSD with alpha 4, same layers as dsd", _DSD, "dsd.losses:DSDLoss", PAPER_LAYERS, {"alphas": (4,)}
+    ),
     "style": MetricInfo(
         "difference of Gram matrices, same layers (Gatys et al.)",
         "Gatys et al., Image style transfer using convolutional neural networks, CVPR 2016",

@@ -1,69 +1,99 @@
 """Measures at work: on tensors or files, several of them in one pass of the network."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from pkgutil import resolve_name
-from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from dsd.backbones import find_device, load_backbone
+from dsd.backbones import available_layers, find_device, load_backbone
 from dsd.backbones.base import Backbone, Precision
 from dsd.checks import check_images
 from dsd.data.images import load_image
-from dsd.losses.base import FeatureLoss, encode_together
-from dsd.quality.metrics import METRICS, MetricInfo, check_names
+from dsd.losses.base import FeatureLoss, check_pair, encode_together
+from dsd.quality.metrics import METRICS, check_names
 
 Images = Tensor | str | Path
 
 
-class MetricSet:
-    """Several full-reference measures, called with (distorted, reference): see ``create_metrics``.
+class MetricSet(nn.Module):
+    """Several full-reference measures, for which the network runs once.
 
     Args:
-        infos: {name: measure}.
-        backbone: a name, or a network.
-        layers: instead of each measure's own. None: those; of a network, all that it was made with.
-        alphas: instead of each measure's own.
-        device: where it computes; a network's own goes first.
-        options: of :func:`dsd.load_backbone`.
+        names: out of :func:`dsd.list_metrics`.
+        backbone: of measures on deep features: a name out of `dsd.BACKBONES`, or a network.
+        layers: of measures on deep features. None: each measure's own, or all of a network without these; of a network
+            that is given, all that it was made with.
+        alphas: of measures that have scaling factors. None: each measure's own.
+        weights: of a backbone by name: ``"auto"``, ``"random"`` or a file.
+        precision: of a backbone by name: ``"float32"`` or ``"bfloat16"``.
+        device: of a backbone by name, and where files are loaded to; ``"auto"`` is CUDA where there is one.
+
+    Raises:
+        ValueError: unknown name, backbone or layer; an option for which there is no use.
+        FileNotFoundError: weights are missing; the message lists the ways to get them.
+
+    Example:
+        >>> metrics = MetricSet(["dsd", "style"], "lite")
+        >>> x, y = torch.rand(2, 1, 3, 32, 32, device=metrics.device)
+        >>> list(metrics(x, y))
+        ['dsd', 'style']
     """
 
     def __init__(
         self,
-        infos: Mapping[str, MetricInfo],
-        backbone: str | Backbone,
+        names: Sequence[str],
+        backbone: str | Backbone = "vgg19",
         *,
-        layers: Sequence[str] | None,
-        alphas: Sequence[float] | None,
-        device: str | torch.device,
-        **options: Any,
+        layers: Sequence[str] | None = None,
+        alphas: Sequence[float] | None = None,
+        weights: str | Path = "auto",
+        precision: Precision = "float32",
+        device: str | torch.device = "auto",
     ) -> None:
-        self.infos = dict(infos)
-        self.losses: dict[str, FeatureLoss] = {}
+        super().__init__()
+        check_names(names)
+        deep = {name: METRICS[name] for name in names if METRICS[name].layers}
+        if layers is not None and (isinstance(layers, str) or not layers):
+            raise ValueError(f"layers must be a sequence of layer names, got {layers!r}")
+        if layers is not None and not deep:
+            raise ValueError(f"none of {', '.join(names)} has layers, got layers={list(layers)}")
+        if alphas is not None and not any("alphas" in METRICS[name].options for name in names):
+            raise ValueError(f"none of {', '.join(names)} has alphas, got alphas={alphas!r}")
+        self.names = tuple(dict.fromkeys(names))
+        self.losses = nn.ModuleDict()
         self.functions: dict[str, Callable[[Tensor, Tensor], Tensor]] = {}
-        self.device = torch.device(find_device(device))
-        deep = {name: info for name, info in infos.items() if info.layers}
-        wanted = {name: tuple(layers or info.layers) for name, info in deep.items()}
+        self.register_buffer("_place", torch.empty(0), persistent=False)
         if isinstance(backbone, Backbone):
-            self.device = backbone.device
-            wanted = dict.fromkeys(wanted, tuple(layers or backbone.layers))
-        elif deep:
-            every = tuple({layer: None for some in wanted.values() for layer in some})
-            backbone = load_backbone(backbone, every, device=self.device, **options)
-        for name, info in deep.items():
-            changed = {"alphas": tuple(alphas)} if alphas is not None and "alphas" in info.options else {}
-            self.losses[name] = resolve_name(info.make)(
-                backbone,
-                layer_weights=dict.fromkeys(wanted[name], 1.0),
-                reduction="none",
-                **{**info.options, **changed},
-            )
-        for name in infos.keys() - deep.keys():
-            self.functions[name] = resolve_name(infos[name].make)(self.device)
+            if weights != "auto" or precision != "float32":
+                raise ValueError("weights and precision are those of the network that was given: leave them out")
+            wanted = dict.fromkeys(deep, tuple(layers or backbone.layers))
+            self.to(backbone.device)
+        else:
+            wanted = {name: tuple(layers or available_layers(backbone, info.layers)) for name, info in deep.items()}
+            self.to(find_device(device))
+            if deep:
+                every = tuple({layer: None for some in wanted.values() for layer in some})
+                backbone = load_backbone(backbone, every, weights, precision=precision, device=self.device)
+        for name in self.names:
+            info = METRICS[name]
+            if name not in deep:
+                self.functions[name] = resolve_name(info.make)(self.device)
+                continue
+            options = {
+                **info.options,
+                **({"alphas": alphas} if alphas is not None and "alphas" in info.options else {}),
+            }
+            chosen = dict.fromkeys(wanted[name], 1.0)
+            self.losses[name] = resolve_name(info.make)(backbone, layer_weights=chosen, reduction="none", **options)
 
-    def __call__(self, distorted: Images, reference: Images) -> dict[str, Tensor]:
+    @property
+    def device(self) -> torch.device:
+        """Where images must be, and files are loaded to."""
+        return self.get_buffer("_place").device
+
+    def forward(self, distorted: Images, reference: Images) -> dict[str, Tensor]:
         """Every measure's value.
 
         Args:
@@ -78,30 +108,22 @@ class MetricSet:
             ValueError: no image batch in [0, 1]; of another size, type or device.
             FileNotFoundError: no such file.
         """
-        x, y = (self._batch(*images) for images in (("distorted", distorted), ("reference", reference)))
-        if x.shape != y.shape:
-            sizes = " and ".join(f"{images.shape[3]}×{images.shape[2]}" for images in (x, y))
-            raise ValueError(
-                f"distorted image and reference must have the same size, got {sizes}"
-                if len(x) == len(y)
-                else f"distorted and reference must have the same batch size, got {len(x)} and {len(y)}"
-            )
-        losses = list(self.losses.values())
+        x, y = self._batch(distorted, "distorted"), self._batch(reference, "reference")
+        check_pair(x, y, equal_sizes=True, names=("distorted", "reference"))
+        losses = [loss for loss in self.losses.values() if isinstance(loss, FeatureLoss)]
         encodings = [encode_together(images, losses) for images in (x, y)] if losses else [[], []]
-        values = {name: loss.compare(a, b) for (name, loss), a, b in zip(self.losses.items(), *encodings, strict=True)}
+        values = {name: loss.compare(a, b) for name, loss, a, b in zip(self.losses, losses, *encodings, strict=True)}
         values |= {name: function(x, y) for name, function in self.functions.items()}
-        return {name: values[name] for name in self.infos}
+        return {name: values[name] for name in self.names}
 
-    def _batch(self, name: str, images: Images) -> Tensor:
+    def _batch(self, images: Images, name: str) -> Tensor:
         if isinstance(images, str | Path):
             images = load_image(images)[None].to(self.device)
         check_images(images, name)
-        if images.device != self.device:
-            raise ValueError(f"{name} is on {images.device}, the metric on {self.device}: move one of them")
         return images
 
 
-class Metric:
+class Metric(nn.Module):
     """One full-reference measure, called with (distorted, reference). Made by :func:`dsd.create_metric`.
 
     Args:
@@ -109,30 +131,38 @@ class Metric:
     """
 
     def __init__(self, metrics: MetricSet) -> None:
-        self._metrics = metrics
-        ((self.name, self._info),) = metrics.infos.items()
+        super().__init__()
+        self.metrics = metrics
+        (self.name,) = metrics.names
 
     @property
     def higher_is_better(self) -> bool:
         """Whether a larger value means a better image."""
-        return self._info.higher_is_better
+        return METRICS[self.name].higher_is_better
 
     @property
     def range(self) -> tuple[float, float]:
         """The lowest and the highest value that there can be."""
-        return self._info.range
+        return METRICS[self.name].range
 
     @property
     def reference(self) -> str:
         """The paper it is from."""
-        return self._info.reference
+        return METRICS[self.name].reference
 
-    def __call__(self, distorted: Images, reference: Images) -> Tensor:
+    def forward(self, distorted: Images, reference: Images) -> Tensor:
         """Its value for each image, (N,).
 
-        Args, Raises: as for :meth:`MetricSet.__call__`.
+        Args:
+            distorted: float (N, 3, H, W) in [0, 1], or an image file's path.
+            reference: likewise, of the same size.
+
+        Raises:
+            TypeError: neither tensor nor path.
+            ValueError: no image batch in [0, 1]; of another size, type or device.
+            FileNotFoundError: no such file.
         """
-        return self._metrics(distorted, reference)[self.name]
+        return self.metrics(distorted, reference)[self.name]
 
 
 def create_metric(
@@ -148,66 +178,27 @@ def create_metric(
     """A full-reference measure by its name; call it with distorted images and their references, tensors or paths.
 
     Args:
-        name: out of :func:`list_metrics`.
-        backbone: of measures on deep features: a name out of `dsd.BACKBONES`, or a network.
-        layers: of measures on deep features. None: the measure's own; of a network, all that it was made with.
-        alphas: of measures that have scaling factors. None: the measure's own.
-        weights: of the backbone, as for :func:`dsd.load_backbone`.
-        precision: of the backbone: ``"float32"`` or ``"bfloat16"``.
-        device: where it computes; ``"auto"`` is CUDA where there is one. A network's own.
+        name: out of :func:`dsd.list_metrics`.
+        backbone: of a measure on deep features: a name out of `dsd.BACKBONES`, or a network.
+        layers: of a measure on deep features. None: the measure's own, or all of a network without these; of a network
+            that is given, all that it was made with.
+        alphas: of a measure that has scaling factors. None: the measure's own.
+        weights: of a backbone by name: ``"auto"``, ``"random"`` or a file.
+        precision: of a backbone by name: ``"float32"`` or ``"bfloat16"``.
+        device: of a backbone by name, and where files are loaded to; ``"auto"`` is CUDA where there is one.
 
     Returns:
         A function of (distorted, reference), either float (N, 3, H, W) in [0, 1] or an image file's path, that returns
         (N,). Its `higher_is_better`, `range` and `reference` say what it is.
 
     Raises:
-        ValueError: unknown name, backbone or layer; `layers` or `alphas` for a measure that has none.
+        ValueError: unknown name, backbone or layer; an option for which there is no use.
         FileNotFoundError: weights are missing; the message lists the ways to get them.
 
     Example:
-        >>> metric = create_metric("dsd", "lite")
+        >>> metric = create_metric("dsd", "lite", device="cpu")
         >>> metric(torch.rand(2, 3, 32, 32), torch.rand(2, 3, 32, 32)).shape, metric.higher_is_better
         (torch.Size([2]), False)
     """
-    return Metric(
-        create_metrics(
-            [name], backbone, layers=layers, alphas=alphas, weights=weights, precision=precision, device=device
-        )
-    )
-
-
-def create_metrics(
-    names: Sequence[str],
-    backbone: str | Backbone = "vgg19",
-    *,
-    layers: Sequence[str] | None = None,
-    alphas: Sequence[float] | None = None,
-    weights: str | Path = "auto",
-    precision: Precision = "float32",
-    device: str | torch.device = "auto",
-) -> MetricSet:
-    """Several measures at once, for which the network runs once; all else as for :func:`create_metric`.
-
-    Returns:
-        A function of (distorted, reference) that returns {name: (N,)}. `layers` and `alphas` go to the measures that
-        have such.
-
-    Example:
-        >>> metrics = create_metrics(["dsd", "style"], "lite")
-        >>> list(metrics(torch.rand(1, 3, 32, 32), torch.rand(1, 3, 32, 32)))
-        ['dsd', 'style']
-    """
-    check_names(names)
-    if layers is not None and not any(METRICS[name].layers for name in names):
-        raise ValueError(f"none of {', '.join(names)} has layers, got layers={list(layers)}")
-    if alphas is not None and not any("alphas" in METRICS[name].options for name in names):
-        raise ValueError(f"none of {', '.join(names)} has alphas, got alphas={list(alphas)}")
-    return MetricSet(
-        {name: METRICS[name] for name in names},
-        backbone,
-        layers=layers,
-        alphas=alphas,
-        weights=weights,
-        precision=precision,
-        device=device,
-    )
+    options = {"layers": layers, "alphas": alphas, "weights": weights, "precision": precision, "device": device}
+    return Metric(MetricSet([name], backbone, **options))  # type: ignore[arg-type]

@@ -36,9 +36,9 @@ def statistics(x: Tensor) -> dict[str, Tensor]:
     red, green, blue = x.unbind(dim=1)
     opponent = torch.stack([red - green, (red + green) / 2 - blue], dim=1)
     spread, offset = opponent.var(dim=(2, 3), correction=0), opponent.mean(dim=(2, 3)).square()
-    found = (
+    values = (
         y.std(dim=(1, 2, 3), correction=0),
         fine.square().mean(dim=(1, 2, 3)),
         spread.sum(dim=1).sqrt() + 0.3 * offset.sum(dim=1).sqrt(),
     )
-    return dict(zip(STATISTICS, found, strict=True))
+    return dict(zip(STATISTICS, values, strict=True))

@@ -74,3 +74,51 @@ def test_refuses_what_the_module_has_not():
         FeatureExtractor(nn.Sequential(nn.Identity()), {"layer9": 1})
     with pytest.raises(ValueError, match="unknown layer '1' for custom; valid ones: 0"):
         FeatureExtractor(nn.Sequential(nn.Identity()), {"0": 1}, ["1"])
+
+
+def test_the_first_call_of_a_submodule_counts_whatever_else_is_asked_for():
+    class Twice(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.relu, self.last = nn.ReLU(), nn.Identity()
+
+        def forward(self, x):
+            return self.last(self.relu(self.relu(x) - 0.5))
+
+    x = torch.rand(1, 3, 8, 8)
+    alone, both = FeatureExtractor(Twice(), {"relu": 1}), FeatureExtractor(Twice(), {"relu": 1, "last": 1})
+    assert torch.equal(alone(x)["relu"], both(x)["relu"])
+    assert torch.equal(both(x, layers=["relu"])["relu"], alone(x)["relu"])
+
+
+def test_refuses_layers_without_features():
+    class Odd(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.pair, self.unused, self.flat = nn.Identity(), nn.Identity(), nn.Flatten()
+
+        def forward(self, x):
+            self.pair((x, x))
+            return self.flat(x)
+
+    x = torch.rand(1, 3, 8, 8)
+    for layer, message in (
+        ("pair", r"pair must return features \(N, C, H', W'\), got tuple"),
+        ("flat", r"flat must return features \(N, C, H', W'\), got \(1, 192\)"),
+        ("unused", "unused did not run when the module was called"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            FeatureExtractor(Odd(), {layer: 1})(x)
+
+
+def test_bfloat16_is_close_with_batch_normalisation(module):
+    module, strides = module
+    x = torch.rand(1, 3, 64, 64)
+    exact, coarse = (FeatureExtractor(module, strides, precision=p)(x) for p in ("float32", "bfloat16"))
+    for layer in strides:
+        torch.testing.assert_close(coarse[layer].float(), exact[layer], rtol=0.2, atol=0.05 * exact[layer].max().item())
+
+
+def test_goes_where_the_module_is():
+    network = FeatureExtractor(nn.Sequential(nn.Conv2d(3, 4, 3)).to("meta"), {"0": 1})
+    assert network.device.type == network.mean.device.type == "meta"

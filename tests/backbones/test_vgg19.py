@@ -76,6 +76,16 @@ def test_reduce_sees_each_layer_once():
     assert len(seen) == 2
 
 
+def test_some_of_its_layers():
+    network = VGG19(("relu1_1", "relu1_2", "relu2_1"), weights="random")
+    x = torch.rand(1, 3, 8, 8)
+    some = network(x, layers=["relu1_2", "relu1_1"])
+    assert list(some) == ["relu1_1", "relu1_2"]
+    assert torch.equal(some["relu1_2"], network(x)["relu1_2"])
+    with pytest.raises(ValueError, match="layers must be of relu1_1, relu1_2, relu2_1; got relu9_9"):
+        network(x, layers=["relu9_9"])
+
+
 def test_layers_tapped_in_place_are_not_overwritten(state):
     x = torch.rand(1, 3, 32, 32)
     both = VGG19(("conv5_4", "relu5_4"), weights=state)(x)

@@ -23,6 +23,6 @@ def test_prints_what_was_written(tmp_path, monkeypatch, capsys, function, comman
     monkeypatch.chdir(tmp_path)
     (tmp_path / "a.caffemodel").touch()
     (tmp_path / "folder").mkdir()
-    monkeypatch.setattr(f"dsd.data.convert.{function}", lambda *paths: paths[-1])
+    monkeypatch.setattr(f"dsd.data.{function}.{function}", lambda *paths: paths[-1])
     assert main(["data", "convert", *command]) == 0
     assert capsys.readouterr().out == f"{command[-1]}\n"

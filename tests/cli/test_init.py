@@ -21,6 +21,10 @@ except SystemExit as end:
 print(code, *sys.modules, file=sys.stderr)
 """
 
+SCORE = ["score", "--reference", ".", "--distorted", "."]
+SCAN = ["scan", ".", "--out", "a.parquet"]
+TRAIN = ["train", "lite"]
+
 
 @pytest.mark.parametrize(
     ("arguments", "code", "output"),
@@ -30,18 +34,34 @@ print(code, *sys.modules, file=sys.stderr)
         (["metrics"], 0, "higher is better"),
         (["score", "--help"], 0, "vgg19, lite"),
         (["scan", "--help"], 0, "--shard-size"),
-        (["train", "lite", "--help"], 0, "--steps"),
+        ([*TRAIN, "--help"], 0, "--steps"),
         (["data", "convert", "live", "--help"], 0, "FOLDER"),
         (["paint"], 2, "invalid choice: 'paint'"),
         (["data", "convert"], 2, "DATA"),
         (["score", "--reference", "."], 2, "--distorted"),
-        (["score", "--reference", ".", "--distorted", ".", "--metrics", "ssmi"], 2, "unknown metric ssmi; valid ones"),
-        (["score", "--reference", ".", "--distorted", ".", "--backbone", "vgg11"], 2, "unknown backbone 'vgg11'"),
+        ([*SCORE, "--metrics", "ssmi"], 2, "unknown metric ssmi; valid ones"),
+        ([*SCORE, "--backbone", "vgg11"], 2, "unknown backbone 'vgg11'"),
         (["score", "--reference", ".", "--distorted", "nowhere"], 2, "no file or folder nowhere"),
-        (["scan", ".", "--out", "a.parquet", "--backbone", "vgg11"], 2, "unknown backbone 'vgg11'"),
+        ([*SCAN, "--backbone", "vgg11"], 2, "unknown backbone 'vgg11'"),
+        ([*SCORE, "--precision", "foo"], 2, "precision must be one of float32, bfloat16; got 'foo'"),
+        ([*SCORE, "--device", "foo"], 2, "device must be auto, cpu, cuda or mps, got 'foo'"),
+        ([*SCORE, "--weights", "nowhere"], 2, "no weight file at nowhere"),
+        ([*SCORE, "--layers", ""], 2, "--layers must be names separated by commas, got ''"),
+        ([*SCORE, "--alphas", ""], 2, "--alphas must be numbers separated by commas, got ''"),
+        ([*SCORE, "--alphas", "abc"], 2, "--alphas must be numbers separated by commas, got 'abc'"),
+        ([*SCORE, "--alphas", "0.5"], 2, "alpha must be a finite number of at least 1, got 0.5"),
+        ([*SCORE, "--metrics", "psnr", "--layers", "x"], 2, "none of psnr has layers, got --layers x"),
+        ([*SCORE, "--metrics", "perceptual", "--alphas", "2"], 2, "none of perceptual has alphas, got --alphas 2"),
+        ([*SCAN, "--precision", "foo"], 2, "precision must be one of float32, bfloat16; got 'foo'"),
+        ([*SCAN, "--device", "foo"], 2, "device must be auto, cpu, cuda or mps, got 'foo'"),
+        ([*SCAN, "--weights", "nowhere"], 2, "no weight file at nowhere"),
+        ([*SCAN, "--layers", ""], 2, "--layers must be names separated by commas, got ''"),
+        ([*SCAN, "--alphas", "0.5"], 2, "alpha must be a finite number of at least 1, got 0.5"),
+        ([*TRAIN, "--device", "foo"], 2, "device must be auto, cpu, cuda or mps, got 'foo'"),
+        ([*TRAIN, "--weights", "nowhere"], 2, "no weight file at nowhere"),
         (["scan", ".", "--out", "a.csv"], 2, "the table must end in .parquet"),
         (["scan", "nowhere", "--out", "a.parquet"], 2, "no folder nowhere"),
-        (["train", "lite", "--start", "nowhere"], 2, "no file nowhere"),
+        ([*TRAIN, "--start", "nowhere"], 2, "no file nowhere"),
         (["data", "convert", "vgg19", "nowhere", "out.pth"], 2, "no file nowhere"),
         (["data", "convert", "live", "nowhere"], 2, "no folder nowhere"),
     ],

@@ -1,13 +1,24 @@
+from argparse import Namespace
+from typing import get_args
+
 import pytest
 
-from dsd.cli.parsers import check_backbone, check_file, command_line, pixels, split_alphas, split_names
+from dsd.backbones import load_backbone
+from dsd.backbones.base import Precision
+from dsd.cli.parsers import (
+    PRECISIONS,
+    check_file,
+    check_network,
+    command_line,
+    pixels,
+    split_alphas,
+    split_names,
+)
 
 
 def test_splits_at_commas():
-    assert split_names("relu2_1, relu3_1") == ["relu2_1", "relu3_1"]
+    assert split_names("relu2_1, relu3_1", "--layers") == ["relu2_1", "relu3_1"]
     assert split_alphas("2,4.5") == [2, 4.5]
-    with pytest.raises(ValueError, match="--alphas must be numbers separated by commas, got 2,two"):
-        split_alphas("2,two")
 
 
 @pytest.mark.parametrize(("text", "number"), [("224", 224), ("none", None), ("0", None)])
@@ -15,10 +26,51 @@ def test_pixels(text, number):
     assert pixels(text) == number
 
 
-def test_refuses_an_unknown_backbone():
-    check_backbone("lite")
-    with pytest.raises(ValueError, match="unknown backbone 'vgg11'; valid ones: vgg19, lite"):
-        check_backbone("vgg11")
+@pytest.mark.parametrize("text", ["", "relu2_1,", " , relu2_1"])
+def test_refuses_empty_names(text):
+    with pytest.raises(ValueError, match=f"--layers must be names separated by commas, got {text!r}"):
+        split_names(text, "--layers")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("2,two", "--alphas must be numbers separated by commas, got '2,two'"),
+        ("", "--alphas must be numbers separated by commas, got ''"),
+        ("0.5", "alpha must be a finite number of at least 1, got 0.5"),
+        ("2,nan", "alpha must be a finite number of at least 1, got nan"),
+        ("inf", "alpha must be a finite number of at least 1, got inf"),
+        ("2,4,2", "alphas must all be different, got 2,4,2"),
+    ],
+)
+def test_refuses_what_is_no_scaling_factor(text, message):
+    with pytest.raises(ValueError, match=message):
+        split_alphas(text)
+
+
+def network(**changed):
+    return Namespace(**{"backbone": "lite", "weights": "auto", "precision": "float32", "device": "auto", **changed})
+
+
+@pytest.mark.parametrize(
+    ("changed", "error", "message"),
+    [
+        ({"backbone": "vgg11"}, ValueError, "unknown backbone 'vgg11'; valid ones: vgg19, lite"),
+        ({"precision": "half"}, ValueError, "precision must be one of float32, bfloat16; got 'half'"),
+        ({"device": "tpu:0"}, ValueError, "device must be auto, cpu, cuda or mps, got 'tpu:0'"),
+        ({"weights": "nowhere.pth"}, FileNotFoundError, "no weight file at nowhere.pth"),
+    ],
+)
+def test_refuses_a_network_that_cannot_be_in_the_librarys_words(changed, error, message):
+    check_network(network())
+    check_network(network(device="cuda:1", weights="random", precision="bfloat16"))
+    for refuse in (check_network, lambda options: load_backbone(**vars(options))):
+        with pytest.raises(error, match=message):
+            refuse(network(**changed))
+
+
+def test_knows_every_precision():
+    assert get_args(Precision) == PRECISIONS
 
 
 def test_refuses_a_path_without_a_file(tmp_path):

@@ -34,7 +34,7 @@ def test_what_fails_is_explained_and_the_rest_scored(tmp_path, capsys):
         (["--batch-size", "0"], "batch_size must be at least 1, got 0"),
         (["--layers", "relu9_9"], "unknown layer 'relu9_9'"),
         (["--alphas", "0.5"], "alpha must be a finite number of at least 1"),
-        (["--alphas", "two"], "--alphas must be numbers separated by commas, got two"),
+        (["--alphas", "two"], "--alphas must be numbers separated by commas, got 'two'"),
         (["--resize", "40", "--crop", "2"], "too small for these layers at 1/4"),
         (["--backbone", "vgg11"], "unknown backbone 'vgg11'"),
         (["--weights", "nowhere.pth"], "no weight file at nowhere.pth"),

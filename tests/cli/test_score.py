@@ -64,12 +64,51 @@ def test_what_fails_is_named_and_the_rest_scored(folders, tmp_path, capsys):
     for reason in (
         "failed: stranger.png: no reference of that name",
         "failed: 1.bmp: cannot use",
-        "failed: 2.bmp: distorted image and reference must have the same size, got 50×40 and 48×40",
+        "failed: 2.bmp: distorted and reference must be images of the same size, got 40×50 and 40×48",
     ):
         assert reason in captured.err
     written = json.loads(out.read_text())
     assert [row["image"] for row in written["scores"]] == ["0.bmp"]
     assert set(written["failed"]) == {"stranger.png", "1.bmp", "2.bmp"}
+
+
+def test_infinity_is_null_in_json_and_inf_in_csv(folders, tmp_path, capsys):
+    sharp, _ = folders
+    json_out, csv_out = tmp_path / "scores.json", tmp_path / "scores.csv"
+    for out in (json_out, csv_out):
+        assert score(sharp / "0.png", sharp / "0.png", "--out", out) == 0
+    written = json.loads(json_out.read_text(), parse_constant=lambda name: pytest.fail(f"{name} is not JSON"))
+    assert written["scores"] == [{"image": "0.png", "psnr": None, "ssim": 1}]
+    (row,) = csv.DictReader(csv_out.read_text().splitlines())
+    assert row["psnr"] == "inf"
+    assert "inf" in capsys.readouterr().out
+
+
+def test_a_metric_typed_twice_is_one(folders, tmp_path, capsys):
+    out = tmp_path / "scores.json"
+    assert score(folders[0] / "0.png", folders[1] / "0.bmp", "--out", out, metrics="psnr,ssim,psnr") == 0
+    header, row = capsys.readouterr().out.splitlines()
+    assert header.split() == ["image", "psnr", "ssim"]
+    assert len(row.split()) == 3
+    assert json.loads(out.read_text())["metrics"] == ["psnr", "ssim"]
+
+
+def test_the_whole_name_goes_first(tmp_path, capsys):
+    """Of two references of one name the one of the same suffix is meant, whichever is the last in the folder."""
+    for suffix in ("bmp", "png"):
+        save(tmp_path / "sharp" / f"a.{suffix}", 1 if suffix == "bmp" else 2)
+        save(tmp_path / "noisy" / f"a.{suffix}", 1 if suffix == "bmp" else 2)
+    assert score(tmp_path / "sharp", tmp_path / "noisy", metrics="psnr") == 0
+    assert [row.split() for row in capsys.readouterr().out.splitlines()[1:3]] == [["a.bmp", "inf"], ["a.png", "inf"]]
+
+
+def test_two_references_of_one_name_are_named(folders, tmp_path, capsys):
+    sharp, noisy = folders
+    save(sharp / "1.tif", 7)
+    out = tmp_path / "scores.json"
+    assert score(sharp, noisy, "--out", out) == 1
+    assert f"failed: 1.bmp: several references of that name in {sharp}: 1.png, 1.tif" in capsys.readouterr().err
+    assert [row["image"] for row in json.loads(out.read_text())["scores"]] == ["0.bmp", "2.bmp"]
 
 
 @pytest.mark.parametrize(
@@ -82,7 +121,7 @@ def test_what_fails_is_named_and_the_rest_scored(folders, tmp_path, capsys):
         (["--metrics", "dsd", "--precision", "half", "--weights", "random"], "precision must be one of"),
         (["--metrics", "dsd", "--weights", "nowhere.pth"], "no weight file at nowhere.pth"),
         (["--metrics", "dsd", "--layers", "relu9_9", "--weights", "random"], "unknown layer 'relu9_9'"),
-        (["--metrics", "dsd", "--alphas", "two"], "--alphas must be numbers separated by commas, got two"),
+        (["--metrics", "dsd", "--alphas", "two"], "--alphas must be numbers separated by commas, got 'two'"),
         (["--alphas", "2"], "none of psnr, ssim has alphas"),
         (["--device", "tpu"], "device must be auto, cpu, cuda or mps"),
     ],

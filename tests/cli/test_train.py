@@ -12,14 +12,16 @@ def test_passes_on_what_was_typed(tmp_path, monkeypatch, capsys):
 
     monkeypatch.setattr("dsd.distil.train.distil", distil)
     assert main(["train", "lite"]) == 0
-    (tmp_path / "start").touch()
-    typed = ["--out", "run", "--weights", "w.pth", "--steps", "3", "--seed", "4", "--device", "cpu"]
-    assert main(["train", "lite", *typed, "--start", str(tmp_path / "start")]) == 0
+    start, weights = tmp_path / "start", tmp_path / "w.pth"
+    start.touch()
+    weights.touch()
+    typed = ["--out", "run", "--weights", str(weights), "--steps", "3", "--seed", "4", "--device", "cpu"]
+    assert main(["train", "lite", *typed, "--start", str(start)]) == 0
     assert calls == [
         (Path("build/lite"), {"steps": 8000, "seed": 0, "device": "auto", "weights": "auto", "start": None}),
         (
             Path("run"),
-            {"steps": 3, "seed": 4, "device": "cpu", "weights": "w.pth", "start": tmp_path / "start"},
+            {"steps": 3, "seed": 4, "device": "cpu", "weights": str(weights), "start": start},
         ),
     ]
     assert capsys.readouterr().out.splitlines() == ["build/lite/weights", "run/weights"]

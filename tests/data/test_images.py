@@ -14,19 +14,7 @@ from dsd.data.images import (
     save_image,
     to_uint8,
 )
-
-GRADIENT = np.arange(12 * 20 * 3, dtype=np.uint8).reshape(12, 20, 3)
-
-
-def save(path, image, **options):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    image.save(path, **options)
-    return path
-
-
-@pytest.fixture
-def picture(tmp_path):
-    return save(tmp_path / "picture.png", Image.fromarray(GRADIENT))
+from tests.data.samples import GRADIENT, save
 
 
 def test_loads_rgb(picture):

@@ -7,19 +7,7 @@ from PIL import Image
 
 from dsd.data.images import embedded_photographs, load_image
 from dsd.data.views import Photographs, View, crop_square, resize_short_side
-
-GRADIENT = np.arange(12 * 20 * 3, dtype=np.uint8).reshape(12, 20, 3)
-
-
-def save(path, image, **options):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    image.save(path, **options)
-    return path
-
-
-@pytest.fixture
-def picture(tmp_path):
-    return save(tmp_path / "picture.png", Image.fromarray(GRADIENT))
+from tests.data.samples import save
 
 
 def imagenet_layout(root, classes=3, each=4):

@@ -50,9 +50,9 @@ def test_the_repositorys_experiments_have_all_their_files():
     experiments = list_experiments()
     assert {"fig1", "fig2", "fig3", "fig4", "fig5", "fig6", "fig7", "tab1", "lite-report"} <= set(experiments)
     for experiment in experiments.values():
-        files = [experiment.notebook, experiment.module, *map(experiment.preset_file, ("sample", "paper"))]
+        files = [experiment.notebook, experiment.module, f"tests/experiments/test_{experiment.module.name}"]
         assert [file for file in files if not (REPOSITORY / file).is_file()] == []
-        assert len(experiment.title) > 10
+        assert experiment.title
         assert {"preset", "redraw", "out_dir"} <= set(experiment.parameters)
 
 
@@ -77,6 +77,26 @@ def test_parameters_are_read_without_running_the_notebook(project):
     assert experiment.parameters == ["images", "alpha", "my_images"]
     assert experiment.image_parameters == ["images", "my_images"]
     assert experiment.title == "A title"
+
+
+@pytest.mark.parametrize("text", [None, "", "no heading", "## A smaller one"])
+def test_a_notebook_without_a_title_is_named(project, text):
+    add(project, "fig2_one")
+    file = project / "notebooks" / "fig2_one.ipynb"
+    cells = json.loads(file.read_text())["cells"][1:]
+    if text is not None:
+        cells.insert(0, {"cell_type": "markdown", "metadata": {}, "source": [text]})
+    file.write_text(json.dumps({"cells": cells}))
+    (project / "Makefile").touch()
+    with pytest.raises(ValueError, match=r"notebooks/fig2_one\.ipynb has no title: its first cell must be text"):
+        make_help(project)
+
+
+def test_the_types_of_arguments_are_read_without_running_the_module(project):
+    add(project, "fig2_one")
+    module = project / "dsd" / "experiments" / "fig2_one.py"
+    module.write_text("import nothing\n\ndef compute(*, count: int | None, alpha: float) -> int:\n    return 1 / 0\n")
+    assert find_experiment("fig2", project).argument_types() == {"count": "int | None", "alpha": "float"}
 
 
 @pytest.mark.parametrize(

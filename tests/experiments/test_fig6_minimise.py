@@ -26,6 +26,7 @@ def test_the_norm_falls_step_by_step(parameters, tmp_path):
     assert set(result.images) == {"step 0", "step 1", "step 2"}
     norms = fig6_minimise.shown_norms(result)
     assert list(norms.values()) == result.table.norm.tolist()
+    assert {type(norm) for norm in norms.values()} == {float}  # the notebook prints them
     network = VGG19Lite(("relu1_2",), weights="random")
     saved = summed_norm(load_image(tmp_path / "fig6_step 2.png")[None], network, parameters["alpha"]).item()
     assert norms["step 2"] == pytest.approx(saved, rel=0.02)  # 8 bits

@@ -36,6 +36,7 @@ TEXTS = [
     'it\'s "my" folder $HOME $$ # 1 % \\ * ~ (a), b',
     "${IMAGES} $(IMAGES) $IMAGES",
 ]
+INNER_VARIABLES = ("VARIABLES", "GIVEN", "ENV", "INSTALL", "PYTHON", "READY", "BELOW", "OUT", "OTHER", "DSD_DATA")
 TEXT_VARIABLES = ("BACKBONE", "WEIGHTS", "DATA", "IMAGES", "DEVICE", "SEED", "START")
 
 
@@ -125,9 +126,14 @@ def test_what_variables_hold_is_expanded_by_nobody(checkout, text, given):
 
 @pytest.mark.parametrize("text", TEXTS[:6])
 def test_other_variables_are_not_expanded_either(checkout, text):
-    assert make("fig2", f"OUT={text}", f"OTHER={text}", f"DSD_DATA={text}", cwd=checkout).returncode == 0
-    assert make("-e", "fig2", "SEED=1", cwd=checkout, OUT=text, OTHER=text, DSD_DATA=text).returncode == 0
-    assert [call["environment"]["DSD_DATA"] for call in calls(checkout)] == [text, text]
+    variables = dict.fromkeys(INNER_VARIABLES, text)
+    given = [f"{name}={text}" for name in variables]
+    for options in (["-n"], []):
+        assert make(*options, "fig2", "lint", *given, cwd=checkout).returncode == 0
+        assert make("-e", *options, "fig2", "lint", "SEED=1", cwd=checkout, **variables).returncode == 0
+    assert {call["program"] for call in calls(checkout)} == {".venv/bin/python"}
+    runs = [call for call in calls(checkout) if "run" in call["arguments"]]
+    assert [call["environment"]["DSD_DATA"] for call in runs] == [text, text]
     assert not list(checkout.rglob("pwned*"))
 
 
@@ -204,10 +210,37 @@ def test_two_notebooks_of_one_name_are_refused(checkout):
     assert "fig2: notebooks/fig2_another.ipynb and notebooks/fig2_dissimilarity.ipynb" in done.stderr
 
 
-def test_an_active_conda_environment_named_dsd_is_used(tmp_path):
-    done = make("-n", "env", CONDA_DEFAULT_ENV="dsd", CONDA_PREFIX=str(tmp_path))
-    assert f"{tmp_path}/bin/python -m uv pip install --requirements requirements.lock" in done.stdout
-    assert "--python .venv" not in done.stdout
+@pytest.mark.parametrize("name", ["dsd", "my environments", "$(touch pwned)", "`touch pwned`", '"; touch pwned; "'])
+@pytest.mark.parametrize("given", ["command line", "environment"])
+def test_an_active_conda_environment_named_dsd_is_used(checkout, name, given):
+    prefix = checkout / "conda" / name
+    prefix.parent.mkdir()
+    (checkout / ".venv").rename(prefix)
+    (prefix / ".dsd-ready").unlink()
+    conda = {"CONDA_DEFAULT_ENV": "dsd", "CONDA_PREFIX": str(prefix)}
+
+    def make_env(*more):
+        before = len(calls(checkout))
+        if given == "environment":
+            done = make("env", *more, cwd=checkout, **conda)
+        else:
+            done = make("env", *more, *(f"{variable}={text}" for variable, text in conda.items()), cwd=checkout)
+        assert done.returncode == 0, done.stderr
+        return calls(checkout)[before:]
+
+    pip, uv, editable = make_env()
+    program = f"{prefix}/bin/python"
+    assert {call["program"] for call in (pip, uv, editable)} == {program}
+    assert uv["arguments"][:5] == ["-m", "uv", "pip", "install", "--requirements"]
+    assert uv["arguments"][-3:] == ["--python", program, "--require-hashes"]
+    assert not list(checkout.rglob("pwned"))
+    assert not (checkout / ".venv").exists()
+    if given == "environment":
+        assert make_env() == []
+        (prefix / ".dsd-ready").unlink()  # another environment of that name
+        assert len(make_env()) == 3
+        *_, lite = make_env("lite", "START=s")
+        assert (lite["program"], lite["arguments"][-2:]) == (f"{prefix}/bin/dsd", ["--start", "s"])
 
 
 @pytest.mark.parametrize("preset", ["huge", "", "%", "quick sample"])
@@ -215,6 +248,17 @@ def test_unknown_presets_are_an_error(preset):
     done = make("fig2", f"PRESET={preset}")
     assert done.returncode == 2
     assert f"unknown PRESET '{preset}'; valid ones: quick, sample, paper" in done.stderr
+
+
+@pytest.mark.parametrize("given", ["command line", "environment"])
+def test_spaces_around_a_preset_do_not_matter(checkout, given):
+    if given == "environment":
+        assert make("fig2", cwd=checkout, PRESET=" sample ").returncode == 0
+    else:
+        assert make("fig2", "PRESET= sample ", cwd=checkout).returncode == 0
+    run, _ = calls(checkout)
+    assert run["environment"]["PRESET"] == "sample"
+    assert run["arguments"][-1] == "figures/sample"
 
 
 def test_unknown_figures_are_an_error():

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from dsd import paper
-from dsd.experiments.catalogue import Experiment, find_experiment, list_experiments
+from dsd.experiments.catalogue import PRESETS, REPOSITORY, Experiment, find_experiment, list_experiments
 from dsd.experiments.presets import default_parameters, preset_parameters, resolve
 
 CELL = """
@@ -25,12 +25,17 @@ out_dir = "figures/quick"
 """
 
 
+MODULE = "def compute(*, steps: float, alpha: float | None, crop: int | None, layers: list, shown: bool):\n    pass\n"
+
+
 @pytest.fixture
 def experiment(tmp_path):
-    """An experiment that is a notebook only, with a file for the sample preset."""
+    """An experiment with a file for the sample preset."""
     cell = {"cell_type": "code", "metadata": {"tags": ["parameters"]}, "source": CELL}
     (tmp_path / "fig0_try.ipynb").write_text(json.dumps({"cells": [cell]}))
     experiment = Experiment("fig0", tmp_path, Path("fig0_try.ipynb"))
+    (tmp_path / experiment.module).parent.mkdir(parents=True)
+    (tmp_path / experiment.module).write_text(MODULE)
     file = tmp_path / experiment.preset_file("sample")
     file.parent.mkdir(parents=True)
     file.write_text("steps: !paper FIG4.steps\ncrop: null\nimages: some\n")
@@ -70,14 +75,32 @@ def test_text_is_taken_as_it_is(experiment):
 
 
 @pytest.mark.parametrize(
+    ("name", "text", "value"), [("crop", "null", None), ("alpha", "null", None), ("steps", "1.5", 1.5)]
+)
+def test_what_compute_takes_is_taken(experiment, name, text, value):
+    assert resolve(experiment, "quick", None, {name: text}) == {"preset": "quick", name: value}
+
+
+@pytest.mark.parametrize(
+    ("name", "given"), [("fig1", "count=null"), ("fig7", "resize=null"), ("fig5", "alpha=1.5"), ("fig6", "crop=null")]
+)
+def test_what_the_notebooks_comments_promise_is_taken(name, given):
+    resolve(find_experiment(name), "quick", None, dict([given.split("=")]))
+
+
+@pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"aplha": "2"}, r"unknown parameter aplha for fig0_try\.ipynb; valid ones: preset, layers, "),
-        ({"out_dir": "x"}, "unknown parameter out_dir"),
+        ({"aplha": "2"}, r"unknown parameter aplha for fig0_try\.ipynb; valid ones: layers, "),
+        ({"out_dir": "x"}, "parameter out_dir is set by --out"),
+        ({"preset": "paper"}, "parameter preset is set by --preset"),
         ({"paper": "x"}, "unknown parameter paper"),
         ({"steps": "abc"}, "parameter steps must be of the kind of 3, got 'abc'"),
-        ({"steps": "1.5"}, r"parameter steps must be of the kind of 3, got '1\.5'"),
+        ({"steps": "null"}, "parameter steps must be of the kind of 3, got 'null'"),
         ({"steps": "true"}, "parameter steps must be of the kind of 3, got 'true'"),
+        ({"crop": "1.5"}, r"parameter crop must be of the kind of 5, got '1\.5'"),
+        ({"crop": ""}, "parameter crop must be of the kind of 5, got ''"),
+        ({"layers": "null"}, "parameter layers must be of the kind of "),
         ({"shown": "1"}, "parameter shown must be of the kind of True, got '1'"),
         ({"alpha": "[1"}, r"parameter alpha must be of the kind of 4\.0, got '\[1'"),
         ({"layers": "relu1_2"}, "parameter layers must be of the kind of "),
@@ -96,6 +119,7 @@ def test_refuses(experiment, given, message):
         ("steps: [1", r"notebooks/params/sample/fig0\.yaml: while parsing"),
         ("steps", r"fig0\.yaml must have lines NAME: VALUE, got 'steps'"),
         ("stepz: 1", "unknown parameter stepz"),
+        ("preset: paper", "parameter preset is set by --preset"),
     ],
 )
 def test_a_wrong_preset_file_is_named(experiment, text, message):
@@ -112,11 +136,14 @@ def test_unknown_presets(experiment):
 
 
 def test_images_where_there_is_no_set_of_them():
-    with pytest.raises(ValueError, match=r"fig4_matching\.ipynb takes no folder of images, got 'mine'; it has: preset"):
+    with pytest.raises(
+        ValueError, match=r"fig4_matching\.ipynb takes no folder of images, got 'mine'; it has: backbone"
+    ):
         resolve(find_experiment("fig4"), "quick", "mine", {})
 
 
-@pytest.mark.parametrize("preset", ["sample", "paper"])
-@pytest.mark.parametrize("name", list_experiments())
-def test_every_preset_resolves(name, preset):
-    assert resolve(find_experiment(name), preset, None, {})["preset"] == preset
+def test_every_preset_resolves():
+    for experiment in list_experiments().values():
+        presets = [preset for preset in PRESETS if (REPOSITORY / experiment.preset_file(preset)).is_file()]
+        for preset in ("quick", *presets):
+            assert resolve(experiment, preset, None, {})["preset"] == preset

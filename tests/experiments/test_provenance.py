@@ -124,9 +124,21 @@ def test_random_weights_are_written_on_the_figure(origin):
     plt.close(figure)
 
 
-def test_parameters_are_the_plain_values():
-    namespace = {"seed": 1, "layers": ["a"], "out_dir": "x", "In": [""], "_hidden": 2, "module": json, "none": None}
-    assert provenance.parameters(namespace) == {"seed": 1, "layers": ["a"], "none": None}
+def test_what_else_a_notebook_defines_is_passed_over(experiment, tmp_path):
+    namespace = {"preset": "quick", "seed": 1, "In": [""], "module": json, "redraw": "", "networks": ["a"]}
+    result = provenance.load_or_compute(experiment, namespace, tmp_path)
+    assert result.parameters == {"preset": "quick", "seed": 1, "redraw": ""}
+
+
+def test_relative_folders_are_the_repositorys(experiment, origin, tmp_path, monkeypatch):
+    monkeypatch.setattr(provenance, "REPOSITORY", tmp_path)
+    provenance.load_or_compute(experiment, {"preset": "quick", "seed": 1, "redraw": ""}, "new")
+    result = provenance.load_or_compute(experiment, {"redraw": "new"}, "again")
+    figure = plt.figure()
+    provenance.save_figure(figure, result, "again")
+    plt.close(figure)
+    assert {path.name for path in (tmp_path / "new").iterdir()} == {"fig0.csv", "fig0.json", "fig0_noise 0.png"}
+    assert {path.name for path in (tmp_path / "again").iterdir()} == {"fig0.pdf", "fig0.png", "fig0_noise 0.png"}
 
 
 def test_checkpoints_are_apart_for_every_setting(backbone, monkeypatch):

@@ -4,6 +4,7 @@ import torch
 
 from dsd import VGG19
 from dsd.experiments import tab1_full_reference as tab1
+from dsd.experiments.provenance import Result
 from dsd.losses import DSDLoss, MultiScaleStyleLoss, PDLLoss, PerceptualLoss, StyleLoss
 
 
@@ -25,6 +26,14 @@ def test_each_cell_is_the_measure_of_the_losses_module():
         }
         for measure, loss in losses.items():
             np.testing.assert_allclose(values[f"{measure} {layer}"], loss(x, y).item(), rtol=1e-3)
+
+
+def test_tables_are_written_into_the_repository(tmp_path, monkeypatch):
+    rows = {"measure": ["Style"], "layer": ["relu2_1"], "pearson": [0.2], "pearson_low": [0.0], "pearson_high": [0.5]}
+    monkeypatch.setattr(tab1, "REPOSITORY", tmp_path)
+    tab1.write_tables(Result("tab1", pd.DataFrame(rows | {"paper": [0.645]}), {}), ".")
+    assert "0.200" in (tmp_path / "tab1.md").read_text()
+    assert "0.200" in (tmp_path / "tab1.tex").read_text()
 
 
 def test_tables():

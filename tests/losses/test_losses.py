@@ -16,6 +16,7 @@ from dsd.losses import (
     perceptual,
     style,
 )
+from dsd.losses.base import Encoding
 
 LOSSES = {
     "perceptual": PerceptualLoss,
@@ -238,6 +239,19 @@ def test_layers_are_weighted(name, backbone):
 
 
 @EVERY
+def test_autocast_around_it_changes_nothing(name, backbone):
+    x, y = torch.rand(2, 1, 3, 16, 16)
+    loss = LOSSES[name](backbone)
+    expected = loss(x.requires_grad_(), y)
+    (expected_gradient,) = torch.autograd.grad(expected, x)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        value = loss(x, y)
+        (gradient,) = torch.autograd.grad(value, x)
+    assert torch.equal(value, expected)
+    torch.testing.assert_close(gradient, expected_gradient)
+
+
+@EVERY
 def test_the_network_is_asked_for_by_name(name):
     x, y = torch.rand(2, 1, 3, 16, 16)
     loss = LOSSES[name]("lite", layer_weights={"relu1_2": 1})
@@ -264,15 +278,13 @@ def test_refuses_what_does_not_fit(name, backbone):
         (x.double(), "x and y must have one type and device, got torch.float32 on cpu and torch.float64 on cpu"),
         (x.to("meta"), "got torch.float32 on cpu and torch.float32 on meta"),
         (loss.encode(torch.rand(3, 3, 16, 16)), "the target's encoding must be of 1 or 2 images"),
-        ({key: value.double() for key, value in loss.encode(x).items()}, "must be of 1 or 2 images, torch.float32"),
+        (Encoding({k: v.double() for k, v in loss.encode(x).items()}, loss.encoder), "of 1 or 2 images, torch.float32"),
         ({key: value.flatten(1)[:, :1, None] for key, value in loss.encode(x).items()}, "shape|same size|agree in"),
     ):
         with pytest.raises(ValueError, match=message):
             loss(x, y)
     for y in ([x], x.numpy(), None):
-        with pytest.raises(
-            TypeError, match=r"y must be a torch.Tensor \(N, 3, H, W\) or what encode\(y\) returned, got"
-        ):
+        with pytest.raises(TypeError, match=r"y must be a torch.Tensor \(N, 3, H, W\) or what encode\(\) returned"):
             loss(x, y)
     with pytest.raises(ValueError, match="x is on meta, the backbone on cpu"):
         loss.encode(x.to("meta"))
@@ -313,8 +325,26 @@ def test_sizes_may_differ_where_positions_do_not_count(backbone):
         (lambda b: DSDLoss(b, layer_weights=["relu1_2"]), r"layer_weights must be a mapping of at least one layer"),
         (
             lambda b: DSDLoss(b)(torch.rand(1, 3, 16, 16), StyleLoss(b).encode(torch.rand(1, 3, 16, 16))),
+            r"the target was encoded by StyleLoss \(gram chw\) on vgg19, .*; this is DSDLoss \(gram chw\) on vgg19",
+        ),
+        (
+            lambda b: DSDLoss(b)(torch.rand(1, 3, 16, 16), DSDLoss(b, (3,)).encode(torch.rand(1, 3, 16, 16))),
             r"the target's encoding has \[.*\], this loss compares",
         ),
+        (
+            lambda b: DSDLoss(b)(torch.rand(1, 3, 16, 16), DSDLoss(b, normalize="hw").encode(torch.rand(1, 3, 16, 16))),
+            r"the target was encoded by DSDLoss \(gram hw\)",
+        ),
+        (
+            lambda b: StyleLoss(b, layer_weights={"relu2_1": 1})(
+                torch.rand(1, 3, 16, 16), StyleLoss(VGG19Lite(("relu2_1",))).encode(torch.rand(1, 3, 16, 16))
+            ),
+            r"the target was encoded by StyleLoss \(gram chw\) on lite, ",
+        ),
+        (lambda b: DSDLoss(b, "2"), "alphas must be a sequence of at least one scaling factor, got '2'"),
+        (lambda b: DSDLoss(b, normalize="c"), "normalize must be one of chw, hw; got 'c'"),
+        (lambda b: ContextualLoss(b, -1), "bandwidth must be positive, got -1"),
+        (lambda b: PDLLoss(b, 3), "p must be 1 or 2, got 3"),
         (lambda _: contextual(torch.rand(1, 3, 4, 4), torch.rand(1, 4, 4, 4)), "agree in batch size and channels"),
         (lambda _: contextual(torch.rand(1, 3, 4, 4), torch.rand(1, 3, 4, 4), 0), "bandwidth must be positive, got 0"),
     ],

@@ -58,6 +58,10 @@ def test_the_network_runs_once_for_each_image_and_scale_and_no_deeper_than_neede
     )  # MSS compares all layers at half size; the third scale is the DSD loss's alone
 
 
+def test_terms_may_have_any_name(network, pair):
+    assert list(LossSum({"items": (1, StyleLoss(network)), "a.b": (2, nn.L1Loss())})(*pair)[1]) == ["items", "a.b"]
+
+
 def test_targets_are_encoded_once(terms, pair):
     x, y = pair
     loss = LossSum(terms)
@@ -89,9 +93,21 @@ def test_predictions_may_overshoot_and_hard_cases_have_finite_gradients(terms, n
             lambda n: LossSum({"a": (1, StyleLoss(n))})(torch.rand(1, 3, 16, 16), torch.rand(2, 3, 16, 16)),
             "x and y must have the same batch size",
         ),
+        (lambda n: LossSum({"a": StyleLoss(n)}), "each term must be a pair of a weight and a loss, a is StyleLoss"),
+        (lambda n: LossSum({"a": (1, torch.mean)}), "the loss of a must be a module, and no sum; got"),
+        (lambda n: LossSum({"a": (1, LossSum({"b": (1, StyleLoss(n))}))}), "a module, and no sum; got LossSum"),
+        (lambda n: LossSum({"a": (1, StyleLoss(n, reduction="none"))}), "the loss of a must be reduced to a number"),
+        (
+            lambda n: LossSum({"a": (1, nn.L1Loss())})(torch.rand(2, 3, 16, 16), {"a": torch.rand(1, 3, 16, 16)}),
+            "x and y must have the same batch size, got 2 and 1",
+        ),
+        (
+            lambda n: LossSum({"a": (1, nn.L1Loss())})(torch.rand(1, 3, 16, 16), torch.rand(1, 3, 16, 20)),
+            "x and y must be images of the same size, got 16×16 and 16×20",
+        ),
         (
             lambda n: LossSum({"a": (1, PDLLoss(n))})(torch.rand(1, 3, 16, 16), torch.rand(1, 3, 16, 20)),
-            r"images of the same size, got \(16, 16\) and \(16, 20\)",
+            "images of the same size, got 16×16 and 16×20",
         ),
     ],
 )

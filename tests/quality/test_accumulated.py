@@ -1,3 +1,5 @@
+import pickle
+
 import pytest
 import torch
 
@@ -31,6 +33,12 @@ def test_adds_up_over_processes(network):
     one.merge_state(two)  # what torchmetrics does between processes, by each state's reduction
     torch.testing.assert_close(one.compute(), create_metric("psnr", device="cpu")(x, y).double().mean())
     assert one.higher_is_better
+
+
+def test_moves_and_is_kept_with_its_network(network):
+    metric = ImageMetric("dsd", backbone=network)
+    assert network in metric.modules()
+    assert isinstance(pickle.loads(pickle.dumps(ImageMetric("psnr", device="cpu"))), ImageMetric)
 
 
 def test_a_collection_takes_it(network):

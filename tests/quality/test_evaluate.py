@@ -79,9 +79,9 @@ def compare(distorted, reference):
 
 
 def test_scores_every_image_once(rated):
-    describe = Recorder()
-    table = score(rated, describe, compare)
-    assert sorted(describe.seen) == sorted(40 * i + n for n in range(REFERENCES) for i in range(IMAGES))
+    encode = Recorder()
+    table = score(rated, encode, compare)
+    assert sorted(encode.seen) == sorted(40 * i + n for n in range(REFERENCES) for i in range(IMAGES))
     assert list(table.columns) == ["reference", "distorted", "difference", "signed"]
     assert len(table) == REFERENCES * IMAGES
     first = table[table.reference == "references/0.png"].set_index("distorted").difference
@@ -90,11 +90,11 @@ def test_scores_every_image_once(rated):
 
 
 def test_scores_on_the_device(rated, device):
-    def describe(x):
+    def encode(x):
         assert x.device.type == device
         return x.mean()
 
-    assert len(score(rated, describe, compare, device=device)) == REFERENCES * IMAGES
+    assert len(score(rated, encode, compare, device=device)) == REFERENCES * IMAGES
 
 
 def test_compare_is_given_the_reference_second(rated):
@@ -149,8 +149,8 @@ def test_perfect_and_inverted_measures(rated):
         Pair(p.reference, p.a, p.b, int(p.b.stem) - int(p.a.stem)) for p in rated.pairs if p.reference not in (p.a, p.b)
     ]
     rated = RatedImages("perfect", pairs, "score difference")
-    found = correlations(random_scores(rated, perfect=float, inverted=lambda i: -i), rated, resamples=50)
-    perfect, inverted = (found[found.measure == name].iloc[0] for name in ("perfect", "inverted"))
+    table = correlations(random_scores(rated, perfect=float, inverted=lambda i: -i), rated, resamples=50)
+    perfect, inverted = (table[table.measure == name].iloc[0] for name in ("perfect", "inverted"))
     for name in ("pearson", "spearman"):
         for end in ("", "_low", "_high"):
             assert perfect[name + end] == pytest.approx(1)
@@ -169,14 +169,14 @@ def test_ties_count_one_half(rated):
 
 
 def test_measures_without_correlation_are_nan_in_silence(rated):
-    found = correlations(
+    table = correlations(
         random_scores(rated, constant=lambda _: 0.1, missing=lambda i: np.nan if i == 2 else i), rated, resamples=10
     ).set_index("measure")
-    correlation = [name for name in found if not name.startswith("agreement")]
-    assert found.loc["constant", correlation].isna().all()
-    assert found.loc["constant", "agreement"] == 0.5
-    assert found.loc["missing"].isna().all()
-    assert found.loc["random"].notna().all()
+    correlation = [name for name in table if not name.startswith("agreement")]
+    assert table.loc["constant", correlation].isna().all()
+    assert table.loc["constant", "agreement"] == 0.5
+    assert table.loc["missing"].isna().all()
+    assert table.loc["random"].notna().all()
 
 
 def test_infinite_values_still_have_ranks(rated):

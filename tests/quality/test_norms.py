@@ -1,3 +1,5 @@
+import shutil
+
 import pytest
 import torch
 
@@ -19,17 +21,24 @@ def network():
 
 def test_norms_are_those_of_each_view(photographs, network):
     table = norms(photographs, network, (2, 4), batch_size=2)
-    assert list(table)[:2] == ["file", "group"]
+    assert next(iter(table)) == "file"
     assert list(table.file) == [view.path.name for view in photographs.views]
     for k in range(5):
         for (layer, alpha), value in dsd_norm(photographs[k][None], network, (2, 4)).items():
             assert table[f"{layer}_dsd{alpha}"][k] == pytest.approx(value.item(), rel=1e-4)
 
 
-def test_norms_of_a_folder_and_of_a_network_by_name():
-    table = norms("embedded", "lite", resize=48, crop=32)
-    assert list(table) == ["file", "group", "relu2_1_dsd2", "relu2_2_dsd2", "relu3_1_dsd2"]
-    assert sorted(table.file) == sorted(path.name for path in embedded_photographs())
+def test_norms_of_a_folder_and_of_a_network_by_name(tmp_path, network):
+    folder = tmp_path / "photos"
+    for name, path in zip(("b/1.png", "b/2.png", "a/1.png"), embedded_photographs(), strict=False):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(path, folder / name)
+    table = norms(folder, "lite", resize=48, crop=32)
+    assert list(table) == ["file", "relu2_1_dsd2", "relu2_2_dsd2", "relu3_1_dsd2"]
+    assert table.file.tolist() == ["a/1.png", "b/1.png", "b/2.png"]
+    assert list(norms(folder, "lite", layers=["relu1_2"], resize=48, crop=32)) == ["file", "relu1_2_dsd2"]
+    with pytest.raises(ValueError, match="layers are those of the network that was given"):
+        norms(folder, network, layers=["relu1_1"])
     with pytest.raises(FileNotFoundError, match="no folder nowhere"):
         norms("nowhere", "lite")
 

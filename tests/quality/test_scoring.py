@@ -1,3 +1,5 @@
+import pickle
+
 import numpy as np
 import pytest
 import torch
@@ -6,7 +8,7 @@ from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 from dsd import DSDLoss, StyleLoss, VGG19Lite, create_metric, list_metrics
 from dsd.data.images import load_image, save_image
 from dsd.quality.metrics import METRICS
-from dsd.quality.scoring import create_metrics
+from dsd.quality.scoring import MetricSet
 
 DEEP = [name for name in METRICS if METRICS[name].layers]
 
@@ -42,12 +44,15 @@ def test_several_are_what_each_is_alone_and_the_network_runs_once_a_scale(networ
     names = [*(name for name in DEEP if name != "contextual"), "psnr"]
     pair = tuple(image[:1, :, :64, :48] for image in pair)
     alone = {name: create_metric(name, network)(*pair) for name in names}
-    metrics = create_metrics(names, network)
+    metrics = MetricSet(names, network)
     passes = []
     activations = VGG19Lite.activations
-    monkeypatch.setattr(
-        VGG19Lite, "activations", lambda self, x: passes.append(tuple(x.shape[2:])) or activations(self, x)
-    )
+
+    def recorded(self, x, layers):
+        passes.append(tuple(x.shape[2:]))
+        return activations(self, x, layers)
+
+    monkeypatch.setattr(VGG19Lite, "activations", recorded)
     together = metrics(*pair)
     assert list(together) == names
     for name in names:
@@ -66,10 +71,32 @@ def test_takes_paths(tmp_path, network, pair):
 
 def test_layers_and_alphas_can_be_changed(network, pair):
     x, y = (image[..., :48, :48] for image in pair)
-    changed = create_metrics(["dsd", "style", "psnr"], "lite", layers=["relu1_2"], alphas=(3, 4), device="cpu")(x, y)
+    changed = MetricSet(["dsd", "style", "psnr"], "lite", layers=["relu1_2"], alphas=(3, 4), device="cpu")(x, y)
     one = VGG19Lite(("relu1_2",))
     torch.testing.assert_close(changed["dsd"], DSDLoss(one, (3, 4), reduction="none")(x, y))
     torch.testing.assert_close(changed["style"], StyleLoss(one, (3, 4), reduction="none")(x, y))
+
+
+@pytest.mark.parametrize("name", ["dsd", "psnr"])
+def test_works_where_it_is(name, device):
+    """Tensors say cuda:0 where cuda was asked for."""
+    score = create_metric(name, "lite", device=device)
+    x, y = torch.rand(2, 1, 3, 32, 32, device=device)
+    assert score(x, y).device.type == device
+
+
+@pytest.mark.parametrize("backbone", ["alexnet", "squeezenet"])
+def test_a_network_without_a_measures_layers_takes_all_its_own(backbone):
+    score = create_metric("dsd", backbone, weights="random", device="cpu")
+    (loss,) = score.metrics.losses.values()
+    assert tuple(loss.layer_weights) == tuple(loss.backbone.strides)
+
+
+def test_can_be_pickled(network):
+    pair = torch.rand(2, 1, 3, 32, 32)
+    for name in ("psnr", "ssim", "dsd"):
+        score = create_metric(name, network)
+        assert torch.equal(pickle.loads(pickle.dumps(score))(*pair), score(*pair))
 
 
 def test_every_name_is_listed():
@@ -86,7 +113,10 @@ def test_every_name_is_listed():
         (lambda _: create_metric("psnr", layers=["relu1_2"]), "none of psnr has layers"),
         (lambda n: create_metric("perceptual", n, alphas=[2]), "none of perceptual has alphas"),
         (lambda n: create_metric("dsd", n, alphas=[1]), "alpha must be above 1"),
-        (lambda n: create_metric("dsd", n)(torch.rand(1, 3, 32, 32), torch.rand(1, 3, 32, 40)), "got 32×32 and 40×32"),
+        (
+            lambda n: create_metric("dsd", n)(torch.rand(1, 3, 32, 32), torch.rand(1, 3, 32, 40)),
+            "same size, got 32×32 and 32×40",
+        ),
         (
             lambda n: create_metric("dsd", n)(torch.rand(2, 3, 32, 32), torch.rand(1, 3, 32, 32)),
             "batch size, got 2 and 1",
@@ -109,7 +139,7 @@ def test_refuses_what_is_no_image(network):
 
 def test_psnr_and_ssim_are_scikit_images(pair):
     x, y = (image.permute(0, 2, 3, 1).double().numpy() for image in pair)
-    scores = create_metrics(["psnr", "ssim"], device="cpu")(*pair)
+    scores = MetricSet(["psnr", "ssim"], device="cpu")(*pair)
     for index in range(2):
         psnr = peak_signal_noise_ratio(y[index], x[index], data_range=1)
         np.testing.assert_allclose(scores["psnr"][index], psnr, rtol=1e-4)
