@@ -14,13 +14,15 @@ from dsd.resize import downscale
 
 
 def blur(x: Tensor, sigma: float) -> Tensor:
-    """Gaussian blur of standard deviation `sigma` in pixels, cut at 3 sigma, borders mirrored; x: (3, H, W)."""
+    """Gaussian blur of standard deviation `sigma` in pixels, cut at 3 sigma, borders mirrored; x: (…, C, H, W)."""
     radius = round(3 * sigma)
     edge = radius / math.sqrt(2)
     positions = torch.linspace(-edge, edge, 2 * radius + 1, dtype=x.dtype, device=x.device)  # divided by √2
     line = torch.softmax(-(positions / sigma).square(), dim=0)
-    kernel = (line[:, None] * line).expand(3, 1, -1, -1)
-    return F.conv2d(F.pad(x[None], [radius] * 4, mode="reflect"), kernel, groups=3)[0]
+    channels = x.shape[-3]
+    kernel = (line[:, None] * line).expand(channels, 1, -1, -1)
+    padded = F.pad(x.reshape(-1, *x.shape[-3:]), [radius] * 4, mode="reflect")
+    return F.conv2d(padded, kernel, groups=channels).reshape(x.shape)
 
 
 def noise(x: Tensor, std: float) -> Tensor:

@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor
 
+from dsd.data.distortions import blur
 from dsd.data.images import luma
 
 STATISTICS = ("contrast", "high-frequency energy", "colourfulness")
@@ -29,10 +30,8 @@ def statistics(x: Tensor) -> dict[str, Tensor]:
         >>> {name: tuple(values.shape) for name, values in statistics(torch.rand(2, 3, 8, 8)).items()}
         {'contrast': (2,), 'high-frequency energy': (2,), 'colourfulness': (2,)}
     """
-    from torchvision.transforms.v2 import functional as transforms  # seconds of imports
-
     y = luma(x)
-    fine = y - transforms.gaussian_blur(y, [7, 7], [1.0, 1.0])
+    fine = y - blur(y, sigma=1)
     red, green, blue = x.unbind(dim=1)
     opponent = torch.stack([red - green, (red + green) / 2 - blue], dim=1)
     spread, offset = opponent.var(dim=(2, 3), correction=0), opponent.mean(dim=(2, 3)).square()

@@ -42,7 +42,10 @@ TEXT_VARIABLES = ("BACKBONE", "WEIGHTS", "DATA", "IMAGES", "DEVICE", "SEED", "ST
 
 def make(*arguments, cwd=REPOSITORY, **environment):
     clean = {
-        name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "CONDA", "DSD", "MFLAGS"))
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("MAKE", "CONDA", "DSD", "MFLAGS"))
+        and name not in (*TEXT_VARIABLES, "PRESET", "PYTHON3")
     }
     return subprocess.run(
         ["make", *arguments], cwd=cwd, capture_output=True, text=True, check=False, env=clean | environment
