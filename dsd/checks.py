@@ -51,7 +51,7 @@ def check_alphas(alphas: Sequence[float]) -> float:
         ValueError: no sequence, none in it, one of them twice, or one that is below 1 or not finite.
     """
     if not isinstance(alphas, Sequence) or isinstance(alphas, str) or not alphas:
-        raise ValueError(f"alphas must be a sequence of at least one scaling factor, got {alphas!r}")
+        raise ValueError(f"alphas must be a sequence of at least one scaling factor, such as (2,); got {alphas!r}")
     for alpha in alphas:
         if not (isinstance(alpha, Real) and math.isfinite(alpha) and alpha >= 1):
             raise ValueError(f"alpha must be a finite number of at least 1, got {alpha!r}")

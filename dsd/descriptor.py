@@ -42,6 +42,7 @@ def reduce_scales(
     Raises:
         ValueError: `x` is not an image batch, or too small for the deepest layer at the largest alpha.
     """
+    _check_network(backbone)
     check_images(x, smallest=backbone.smallest, alpha=check_alphas(list(layers)), check_values=False)
     at_once = max(1, PIXELS_AT_ONCE // x[0, 0].numel()) if x.device.type == "cpu" else len(x)
     parts = [
@@ -56,6 +57,11 @@ def reduce_scales(
     if len(parts) == 1:  # keeps the memory layout, and so the last digit of sums
         return parts[0]
     return {key: torch.cat([part[key] for part in parts]) for key in parts[0]}
+
+
+def _check_network(backbone: Backbone) -> None:
+    if not isinstance(backbone, Backbone):
+        raise TypeError(f"backbone must be a network (load_backbone makes one), got {backbone!r}")
 
 
 def gram_matrices(
@@ -84,6 +90,7 @@ def gram_matrices(
         {('relu1_2', 1): (1, 64, 64), ('relu2_1', 1): (1, 128, 128), ('relu1_2', 2): (1, 64, 64), \
 ('relu2_1', 2): (1, 128, 128)}
     """
+    _check_network(backbone)
     check_alphas(alphas)
     return reduce_scales(  # type: ignore[return-value]
         x,
@@ -126,6 +133,7 @@ def dsd_matrices(
         >>> dsd_matrices(x, VGG19(("relu2_1",), weights="random"))["relu2_1", 2].shape
         torch.Size([2, 128, 128])
     """
+    _check_network(backbone)
     check_images(x, smallest=backbone.smallest, alpha=check_factors(alphas), check_values=check_values)
     scales = gram_matrices(x, backbone, (1, *alphas), normalize)
     return {(layer, alpha): scales[layer, 1] - scales[layer, alpha] for alpha in alphas for layer in backbone.layers}

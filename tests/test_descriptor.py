@@ -107,5 +107,11 @@ def test_refuses(backbone, call, message):
         call(backbone)
 
 
+def test_refuses_a_networks_name():
+    for function in (dsd_matrices, dsd_norm, gram_matrices):
+        with pytest.raises(TypeError, match=r"backbone must be a network \(load_backbone makes one\), got 'lite'"):
+            function(torch.rand(1, 3, 32, 32), "lite")
+
+
 def test_the_smallest_size_named_in_the_error_works(backbone):
     assert dsd_norm(torch.rand(1, 3, 5, 5), backbone, alphas=(4,))["relu2_1", 4].isfinite().all()

@@ -51,9 +51,9 @@ class FeatureExtractor(Backbone):
     ) -> None:
         paths = dict(module.named_modules())
         if unknown := [layer for layer in strides if layer not in paths]:
-            raise ValueError(
-                f"{type(module).__name__} has no submodule {', '.join(unknown)}; it has {', '.join(paths)}"
-            )
+            children = ", ".join(name for name, _ in module.named_children())
+            has = f"{type(module).__name__} has no submodule {', '.join(unknown)}"
+            raise ValueError(f"{has}; it has {children}, and theirs")
         self.backbone_name = name
         self.strides = dict(strides)
         super().__init__(tuple(strides) if layers is None else layers, precision)

@@ -138,8 +138,9 @@ def _download(torchvision: str, cache: Path, files: Sequence[Path], network: str
             "Any of these helps:\n"
             f"  1. put {' or '.join(map(str, files))} into {data_root() / 'weights'}\n"
             "  2. name the folder that holds weights/: DSD_DATA=folder, or make … DATA=folder\n"
-            "  3. name the file: weights=path, or make … WEIGHTS=path\n"
+            "  3. name the file: weights=path, --weights path, or make … WEIGHTS=path\n"
             f"  4. on a machine with network, torchvision downloads it to {path.parent}\n"
+            "  5. take the network that comes along: backbone lite\n"
             "data/README.md says where the files come from."
         ) from error
     return path

@@ -1,6 +1,7 @@
 """What can be typed: commands and their options. What each does is in the function that its `run` names."""
 
 import argparse
+import os
 from math import isfinite
 from pathlib import Path
 
@@ -88,7 +89,7 @@ def _add_score(parser: argparse.ArgumentParser) -> None:
         help="file for the scores, .csv or .json (infinity, as PSNR of equal images, is null)",
     )
     parser.add_argument("--layers", help="names separated by commas (each metric's own)")
-    parser.add_argument("--alphas", help="scaling factors separated by commas (each metric's own)")
+    parser.add_argument("--alphas", help="scaling factors of dsd, separated by commas and added up (2)")
     _add_backbone(parser)
 
 
@@ -102,7 +103,9 @@ def _add_scan(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--crop", default=224, type=pixels, help="from the centre, or none (224)")
     parser.add_argument("--batch-size", default=32, type=int, help="images that are scored together (32)")
     parser.add_argument("--shard-size", default=1024, type=int, help="images between two saves (1024)")
-    parser.add_argument("--workers", default=4, type=int, help="processes that decode (4)")
+    parser.add_argument(
+        "--workers", default=min(4, os.cpu_count() or 4), type=int, help="processes that decode (4, or a core each)"
+    )
     parser.add_argument("--threads", type=int, help="of torch (as many as cores)")
     parser.add_argument("--engine", default="local", help="local, or ray: on the machines of a Ray cluster (local)")
     parser.add_argument("--address", help="of the Ray cluster (the one at hand, else one of this machine)")

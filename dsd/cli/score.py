@@ -48,7 +48,7 @@ def run(options: argparse.Namespace) -> int:
     finally:  # also when interrupted: what is done is kept
         _show(names, rows)
         if options.out is not None:
-            _write(options.out, names, rows, failed)
+            _write(options.out, names, rows, failed, metrics.provenance())
     for name, reason in failed.items():
         print(f"failed: {name}: {reason}", file=sys.stderr)
     return 1 if failed else 0
@@ -59,8 +59,8 @@ def _check(names: Sequence[str], options: argparse.Namespace) -> None:
     check_names(names)
     if options.layers is not None and not any(METRICS[name].layers for name in names):
         raise ValueError(f"none of {', '.join(names)} has layers, got --layers {options.layers}")
-    if options.alphas is not None and not any("alphas" in METRICS[name].options for name in names):
-        raise ValueError(f"none of {', '.join(names)} has alphas, got --alphas {options.alphas}")
+    if options.alphas is not None and not any(METRICS[name].alphas for name in names):
+        raise ValueError(f"none of {', '.join(names)} has alphas that can be changed, got --alphas {options.alphas}")
     check_network(options)
     if options.out is not None and options.out.suffix not in (".csv", ".json"):
         raise ValueError(f"--out must end in .csv or .json, got {options.out}")
@@ -114,7 +114,13 @@ def _show(names: Sequence[str], rows: Sequence[dict[str, Any]]) -> None:
         print(row["image"].ljust(width) + "".join(f"{row[name]:>13.6g}" for name in names))
 
 
-def _write(out: Path, names: Sequence[str], rows: Sequence[dict[str, Any]], failed: dict[str, str]) -> None:
+def _write(
+    out: Path,
+    names: Sequence[str],
+    rows: Sequence[dict[str, Any]],
+    failed: dict[str, str],
+    provenance: dict[str, Any],
+) -> None:
     """Write CSV or JSON in one step, so that a crash leaves the old file or the new one.
 
     JSON knows no infinity and no NaN: null stands for them.
@@ -123,8 +129,9 @@ def _write(out: Path, names: Sequence[str], rows: Sequence[dict[str, Any]], fail
     with atomic_write(out, "w", encoding="utf-8", newline="") as file:
         if out.suffix == ".json":
             scores = [{"image": row["image"], **{name: _finite(row[name]) for name in names}} for row in rows]
-            content = {"metrics": names, "scores": scores, "failed": failed}
+            content = {"metrics": names, "provenance": provenance, "scores": scores, "failed": failed}
             json.dump(content, file, indent=2, ensure_ascii=False, allow_nan=False)
+            file.write("\n")
         else:
             writer = csv.DictWriter(file, ["image", *names])
             writer.writeheader()

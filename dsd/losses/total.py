@@ -48,7 +48,9 @@ class LossSum(nn.Module):
             raise ValueError("terms must hold at least one loss")
         for name, term in terms.items():
             if not (isinstance(term, tuple) and len(term) == 2 and isinstance(term[0], Real)):
-                raise ValueError(f"each term must be a pair of a weight and a loss, {name} is {term!r}")
+                raise ValueError(
+                    f"each term must be a pair of a weight and a loss, {name} is of type {type(term).__name__}"
+                )
             if not math.isfinite(term[0]):
                 raise ValueError(f"the weight of {name} must be finite, got {term[0]}")
             if not isinstance(term[1], nn.Module) or isinstance(term[1], LossSum):

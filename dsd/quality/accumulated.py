@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 from torchmetrics import Metric as TorchMetric
 
+from dsd.backbones.base import Backbone
 from dsd.quality.scoring import create_metric
 
 
@@ -15,7 +16,8 @@ class ImageMetric(TorchMetric):
 
     Args:
         name: out of :func:`dsd.list_metrics`.
-        options: the keywords of :func:`dsd.create_metric`.
+        backbone: of measures on deep features: a network, or its name.
+        options: the other keywords of :func:`dsd.create_metric`.
 
     Example:
         >>> metric = ImageMetric("dsd", backbone="lite", device="cpu")
@@ -30,9 +32,9 @@ class ImageMetric(TorchMetric):
     total: Tensor
     count: Tensor
 
-    def __init__(self, name: str, **options: Any) -> None:
+    def __init__(self, name: str, backbone: str | Backbone = "vgg19", **options: Any) -> None:
         super().__init__()
-        self.score = create_metric(name, **options)
+        self.score = create_metric(name, backbone, **options)
         self.add_state("total", torch.tensor(0.0, dtype=torch.float64), dist_reduce_fx="sum")
         self.add_state("count", torch.tensor(0), dist_reduce_fx="sum")
 

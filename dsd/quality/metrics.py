@@ -24,7 +24,9 @@ class MetricInfo:
     layers: Sequence[str] = ()
     """The loss's layers, where nothing else is said."""
     options: Mapping[str, Any] = field(default_factory=dict)
-    """Of the loss; `alphas` among them can be changed."""
+    """Of the loss: what makes the measure what it is called."""
+    alphas: Sequence[float] = ()
+    """The loss's scaling factors, where they can be changed."""
     higher_is_better: bool = False
     range: tuple[float, float] = (0, inf)
     """The lowest and the highest value that there can be."""
@@ -38,7 +40,7 @@ METRICS: Mapping[str, MetricInfo] = {
         _DSD,
         "dsd.losses:DSDLoss",
         PAPER_LAYERS,
-        {"alphas": (2,)},
+        alphas=(2,),
     ),
     "dsd4": MetricInfo(
         "L_DSD with alpha 4, same layers as dsd", _DSD, "dsd.losses:DSDLoss", PAPER_LAYERS, {"alphas": (4,)}
@@ -48,11 +50,8 @@ METRICS: Mapping[str, MetricInfo] = {
         "Gatys et al., Image style transfer using convolutional neural networks, CVPR 2016",
         "dsd.losses:StyleLoss",
         PAPER_LAYERS,
-        {"alphas": (1,)},
     ),
-    "mss": MetricInfo(
-        "style at full and half resolution", _DSD, "dsd.losses:MultiScaleStyleLoss", PAPER_LAYERS, {"alphas": (1, 2)}
-    ),
+    "mss": MetricInfo("style at full and half resolution", _DSD, "dsd.losses:MultiScaleStyleLoss", PAPER_LAYERS),
     "perceptual": MetricInfo(
         "mean absolute difference of features, same layers (Johnson et al.)",
         "Johnson et al., Perceptual losses for real-time style transfer and super-resolution, ECCV 2016",

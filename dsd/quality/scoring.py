@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from pkgutil import resolve_name
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -25,7 +26,7 @@ class MetricSet(nn.Module):
         backbone: of measures on deep features: a name out of `dsd.BACKBONES`, or a network.
         layers: of measures on deep features. None: each measure's own, or all of a network without these; of a network
             that is given, all that it was made with.
-        alphas: of measures that have scaling factors. None: each measure's own.
+        alphas: of ``dsd``, whose values for each are added up. None: 2.
         weights: of a backbone by name: ``"auto"``, ``"random"`` or a file.
         precision: of a backbone by name: ``"float32"`` or ``"bfloat16"``.
         device: of a backbone by name, and where files are loaded to; ``"auto"`` is CUDA where there is one.
@@ -59,8 +60,8 @@ class MetricSet(nn.Module):
             raise ValueError(f"layers must be a sequence of layer names, got {layers!r}")
         if layers is not None and not deep:
             raise ValueError(f"none of {', '.join(names)} has layers, got layers={list(layers)}")
-        if alphas is not None and not any("alphas" in METRICS[name].options for name in names):
-            raise ValueError(f"none of {', '.join(names)} has alphas, got alphas={alphas!r}")
+        if alphas is not None and not any(METRICS[name].alphas for name in names):
+            raise ValueError(f"none of {', '.join(names)} has alphas that can be changed, got alphas={alphas!r}")
         self.names = tuple(dict.fromkeys(names))
         self.losses = nn.ModuleDict()
         self.functions: dict[str, Callable[[Tensor, Tensor], Tensor]] = {}
@@ -81,10 +82,7 @@ class MetricSet(nn.Module):
             if name not in deep:
                 self.functions[name] = resolve_name(info.make)(self.device)
                 continue
-            options = {
-                **info.options,
-                **({"alphas": alphas} if alphas is not None and "alphas" in info.options else {}),
-            }
+            options = {**info.options, **({"alphas": alphas or info.alphas} if info.alphas else {})}
             chosen = dict.fromkeys(wanted[name], 1.0)
             self.losses[name] = resolve_name(info.make)(backbone, layer_weights=chosen, reduction="none", **options)
 
@@ -92,6 +90,15 @@ class MetricSet(nn.Module):
     def device(self) -> torch.device:
         """Where images must be, and files are loaded to."""
         return self.get_buffer("_place").device
+
+    def provenance(self) -> dict[str, Any]:
+        """What scores must say about how they came about: the network, and each measure's layers and scales."""
+        losses = {name: loss for name, loss in self.losses.items() if isinstance(loss, FeatureLoss)}
+        network = next((loss.backbone.provenance() for loss in losses.values()), {})
+        measures = {
+            name: {"layers": list(loss.layer_weights), "scales": list(loss.scales)} for name, loss in losses.items()
+        }
+        return {**network, "measures": measures}
 
     def forward(self, distorted: Images, reference: Images) -> dict[str, Tensor]:
         """Every measure's value.
@@ -182,7 +189,7 @@ def create_metric(
         backbone: of a measure on deep features: a name out of `dsd.BACKBONES`, or a network.
         layers: of a measure on deep features. None: the measure's own, or all of a network without these; of a network
             that is given, all that it was made with.
-        alphas: of a measure that has scaling factors. None: the measure's own.
+        alphas: of ``dsd``, whose values for each are added up. None: 2.
         weights: of a backbone by name: ``"auto"``, ``"random"`` or a file.
         precision: of a backbone by name: ``"float32"`` or ``"bfloat16"``.
         device: of a backbone by name, and where files are loaded to; ``"auto"`` is CUDA where there is one.

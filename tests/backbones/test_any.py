@@ -70,7 +70,7 @@ def test_normalisation_and_size():
 
 
 def test_refuses_what_the_module_has_not():
-    with pytest.raises(ValueError, match=r"Sequential has no submodule layer9; it has , 0"):
+    with pytest.raises(ValueError, match="Sequential has no submodule layer9; it has 0, and theirs"):
         FeatureExtractor(nn.Sequential(nn.Identity()), {"layer9": 1})
     with pytest.raises(ValueError, match="unknown layer '1' for custom; valid ones: 0"):
         FeatureExtractor(nn.Sequential(nn.Identity()), {"0": 1}, ["1"])

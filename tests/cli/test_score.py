@@ -163,3 +163,16 @@ def test_interrupted_run_keeps_what_is_done(tmp_path):
     done = len(out.read_text().splitlines()) - 1
     assert 3 <= done < 40
     assert len(printed.splitlines()) == done + 2
+
+
+def test_json_says_how_the_scores_came_about(folders, tmp_path):
+    out = tmp_path / "scores.json"
+    options = ["--backbone", "lite", "--layers", "relu2_1", "--alphas", "2,4", "--out", out]
+    assert score(*folders, *options, metrics="dsd,dsd4,psnr") == 0
+    provenance = json.loads(out.read_text())["provenance"]
+    assert provenance["backbone"] == "lite"
+    assert len(provenance["weights_sha256"]) == 64
+    assert provenance["measures"] == {
+        "dsd": {"layers": ["relu2_1"], "scales": [1, 2, 4]},
+        "dsd4": {"layers": ["relu2_1"], "scales": [1, 4]},
+    }

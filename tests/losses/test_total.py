@@ -93,7 +93,10 @@ def test_predictions_may_overshoot_and_hard_cases_have_finite_gradients(terms, n
             lambda n: LossSum({"a": (1, StyleLoss(n))})(torch.rand(1, 3, 16, 16), torch.rand(2, 3, 16, 16)),
             "x and y must have the same batch size",
         ),
-        (lambda n: LossSum({"a": StyleLoss(n)}), "each term must be a pair of a weight and a loss, a is StyleLoss"),
+        (
+            lambda n: LossSum({"a": StyleLoss(n)}),
+            "each term must be a pair of a weight and a loss, a is a StyleLoss",
+        ),
         (lambda n: LossSum({"a": (1, torch.mean)}), "the loss of a must be a module, and no sum; got"),
         (lambda n: LossSum({"a": (1, LossSum({"b": (1, StyleLoss(n))}))}), "a module, and no sum; got LossSum"),
         (lambda n: LossSum({"a": (1, StyleLoss(n, reduction="none"))}), "the loss of a must be reduced to a number"),

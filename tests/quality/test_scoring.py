@@ -71,10 +71,11 @@ def test_takes_paths(tmp_path, network, pair):
 
 def test_layers_and_alphas_can_be_changed(network, pair):
     x, y = (image[..., :48, :48] for image in pair)
-    changed = MetricSet(["dsd", "style", "psnr"], "lite", layers=["relu1_2"], alphas=(3, 4), device="cpu")(x, y)
+    changed = MetricSet(["dsd", "dsd4", "style", "psnr"], "lite", layers=["relu1_2"], alphas=(3, 4), device="cpu")(x, y)
     one = VGG19Lite(("relu1_2",))
     torch.testing.assert_close(changed["dsd"], DSDLoss(one, (3, 4), reduction="none")(x, y))
-    torch.testing.assert_close(changed["style"], StyleLoss(one, (3, 4), reduction="none")(x, y))
+    torch.testing.assert_close(changed["style"], StyleLoss(one, reduction="none")(x, y))  # what its name says
+    torch.testing.assert_close(changed["dsd4"], DSDLoss(one, (4,), reduction="none")(x, y))
 
 
 @pytest.mark.parametrize("name", ["dsd", "psnr"])
