@@ -95,7 +95,7 @@ def test_predictions_may_overshoot_and_hard_cases_have_finite_gradients(terms, n
         ),
         (
             lambda n: LossSum({"a": StyleLoss(n)}),
-            "each term must be a pair of a weight and a loss, a is a StyleLoss",
+            "each term must be a pair of a weight and a loss, a is of type StyleLoss",
         ),
         (lambda n: LossSum({"a": (1, torch.mean)}), "the loss of a must be a module, and no sum; got"),
         (lambda n: LossSum({"a": (1, LossSum({"b": (1, StyleLoss(n))}))}), "a module, and no sum; got LossSum"),
