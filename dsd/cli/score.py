@@ -11,7 +11,7 @@ from typing import Any
 
 from dsd.atomic import atomic_write
 from dsd.cli.parsers import check_network, split_alphas, split_names
-from dsd.quality.metrics import METRICS, check_names
+from dsd.quality.metrics import check_names, check_options
 
 
 def run(options: argparse.Namespace) -> int:
@@ -57,10 +57,11 @@ def run(options: argparse.Namespace) -> int:
 def _check(names: Sequence[str], options: argparse.Namespace) -> None:
     """Refuse what can be seen to make no sense before torch is imported."""
     check_names(names)
-    if options.layers is not None and not any(METRICS[name].layers for name in names):
-        raise ValueError(f"none of {', '.join(names)} has layers, got --layers {options.layers}")
-    if options.alphas is not None and not any(METRICS[name].alphas for name in names):
-        raise ValueError(f"none of {', '.join(names)} has alphas that can be changed, got --alphas {options.alphas}")
+    check_options(
+        names,
+        layers=None if options.layers is None else f"--layers {options.layers}",
+        alphas=None if options.alphas is None else f"--alphas {options.alphas}",
+    )
     check_network(options)
     if options.out is not None and options.out.suffix not in (".csv", ".json"):
         raise ValueError(f"--out must end in .csv or .json, got {options.out}")

@@ -95,7 +95,7 @@ class PerceptualLoss(FeatureLoss):
     """Mean |φ(x) − φ(y)|, summed over layers: see :func:`perceptual`. Images of equal size.
 
     Args:
-        backbone: a network, or its name: then at ConvReLU5_4, as in the paper's Eq. 6.
+        backbone: a network, or its name: then at conv5_4, before its ReLU, as in the paper's Eq. 6.
         layer_weights: {layer: weight}; None: all of the backbone's layers, each with weight 1.
         reduction: over the batch: ``"mean"``, ``"sum"`` or ``"none"``.
 

@@ -108,6 +108,23 @@ def list_metrics() -> list[str]:
     return list(METRICS)
 
 
+def check_options(names: Sequence[str], layers: str | None, alphas: str | None) -> None:
+    """Refuse layers where no measure has any, and alphas where no measure's can be changed.
+
+    Args:
+        names: of measures.
+        layers: how the caller was given layers, for the message; None: not at all.
+        alphas: how it was given alphas, likewise.
+
+    Raises:
+        ValueError: an option that no measure has a use for.
+    """
+    if layers is not None and not any(METRICS[name].layers for name in names):
+        raise ValueError(f"none of {', '.join(names)} has layers, got {layers}")
+    if alphas is not None and not any(METRICS[name].alphas for name in names):
+        raise ValueError(f"none of {', '.join(names)} has alphas that can be changed, got {alphas}")
+
+
 def check_names(names: Sequence[str]) -> None:
     """Refuse names of no measure.
 

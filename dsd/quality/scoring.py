@@ -13,7 +13,7 @@ from dsd.backbones.base import Backbone, Precision
 from dsd.checks import check_images
 from dsd.data.images import load_image
 from dsd.losses.base import FeatureLoss, check_pair, encode_together
-from dsd.quality.metrics import METRICS, check_names
+from dsd.quality.metrics import METRICS, check_names, check_options
 
 Images = Tensor | str | Path
 
@@ -58,10 +58,11 @@ class MetricSet(nn.Module):
         deep = {name: METRICS[name] for name in names if METRICS[name].layers}
         if layers is not None and (isinstance(layers, str) or not layers):
             raise ValueError(f"layers must be a sequence of layer names, got {layers!r}")
-        if layers is not None and not deep:
-            raise ValueError(f"none of {', '.join(names)} has layers, got layers={list(layers)}")
-        if alphas is not None and not any(METRICS[name].alphas for name in names):
-            raise ValueError(f"none of {', '.join(names)} has alphas that can be changed, got alphas={alphas!r}")
+        check_options(
+            names,
+            layers=None if layers is None else f"layers={list(layers)}",
+            alphas=None if alphas is None else f"alphas={alphas!r}",
+        )
         self.names = tuple(dict.fromkeys(names))
         self.losses = nn.ModuleDict()
         self.functions: dict[str, Callable[[Tensor, Tensor], Tensor]] = {}
@@ -82,7 +83,9 @@ class MetricSet(nn.Module):
             if name not in deep:
                 self.functions[name] = resolve_name(info.make)(self.device)
                 continue
-            options = {**info.options, **({"alphas": alphas or info.alphas} if info.alphas else {})}
+            options = dict(info.options)
+            if info.alphas:
+                options["alphas"] = info.alphas if alphas is None else alphas
             chosen = dict.fromkeys(wanted[name], 1.0)
             self.losses[name] = resolve_name(info.make)(backbone, layer_weights=chosen, reduction="none", **options)
 

@@ -114,6 +114,7 @@ def test_every_name_is_listed():
         (lambda _: create_metric("psnr", layers=["relu1_2"]), "none of psnr has layers"),
         (lambda n: create_metric("perceptual", n, alphas=[2]), "none of perceptual has alphas"),
         (lambda n: create_metric("dsd", n, alphas=[1]), "alpha must be above 1"),
+        (lambda n: create_metric("dsd", n, alphas=[]), r"alphas must be a sequence of at least one .* got \[\]"),
         (
             lambda n: create_metric("dsd", n)(torch.rand(1, 3, 32, 32), torch.rand(1, 3, 32, 40)),
             "same size, got 32×32 and 32×40",
