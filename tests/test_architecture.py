@@ -13,7 +13,7 @@ from tests.conftest import REPOSITORY
 
 IDEA = {
     *("atomic", "backbones", "checkpoint", "checks", "contextual", "descriptor", "gram", "losses", "optimize"),
-    *("paper", "paths", "precision", "resize"),
+    *("paper", "paths", "precision", "resize", "versions"),
 }
 SERVICES = {"cli", "data", "distil", "quality", "scan", "training"}
 STOREYS = {**dict.fromkeys(IDEA, 0), **dict.fromkeys(SERVICES, 1), "experiments": 2}

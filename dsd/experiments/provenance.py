@@ -10,7 +10,6 @@ import textwrap
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from importlib.metadata import version
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -27,6 +26,7 @@ from dsd.data.images import load_image, save_image
 from dsd.data.rated import RatedImages
 from dsd.data.views import Photographs
 from dsd.experiments.catalogue import REPOSITORY, experiment_name
+from dsd.versions import torchvision_version
 
 CODE = ("dsd", "notebooks", "pyproject.toml", "requirements.lock")  # what a result depends on
 
@@ -123,7 +123,7 @@ def provenance(
             "dsd": dsd.__version__,
             "python": platform.python_version(),
             "torch": torch.__version__,
-            "torchvision": version("torchvision"),
+            "torchvision": torchvision_version(),
             "numpy": np.__version__,
         },
         "device": torch.cuda.get_device_name() if device == "cuda" else f"{device}, {torch.get_num_threads()} threads",

@@ -7,11 +7,9 @@ to the last bit.
 
 import hashlib
 import os
-import re
 import shutil
 from collections.abc import Sequence
 from dataclasses import asdict, replace
-from importlib.metadata import distribution
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +26,7 @@ from dsd.scan.ray import score_on_ray
 from dsd.scan.scoring import Scorer
 from dsd.scan.settings import Settings, check_run
 from dsd.scan.table import begin, failures, merge
+from dsd.versions import torchvision_version
 
 
 def scan(
@@ -109,11 +108,5 @@ def _provenance(scorer: Scorer, items: Sequence[Item]) -> dict[str, Any]:
         "normalize": "chw",
         "images": len(items),
         "files_sha256": hashlib.sha256(os.fsencode(names)).hexdigest(),
-        "versions": versions | {"torchvision": _torchvision_version()},
+        "versions": versions | {"torchvision": torchvision_version()},
     }
-
-
-def _torchvision_version() -> str:
-    """torchvision's ``__version__``, without its seconds of imports; the installed metadata lack the CUDA version."""
-    source = Path(str(distribution("torchvision").locate_file("torchvision/version.py")))
-    return re.findall(r"__version__ = '(.+)'", source.read_text(encoding="utf-8"))[0]
