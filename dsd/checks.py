@@ -1,13 +1,23 @@
-"""What images and scaling factors must be."""
+"""What images, features, scaling factors and numbers must be."""
 
 import math
 from collections.abc import Sequence
-from numbers import Real
+from numbers import Integral, Real
+from typing import TypeGuard
 
+import torch
 from torch import Tensor
 
 
-def check_images(x: Tensor, name: str = "x", *, smallest: int = 1, alpha: float = 1, check_values: bool = True) -> None:
+def check_images(
+    x: Tensor,
+    name: str = "x",
+    *,
+    smallest: int = 1,
+    alpha: float = 1,
+    device: torch.device | None = None,
+    check_values: bool = True,
+) -> None:
     """Refuse anything but a batch of RGB images, naming the argument, what it was and what it must be.
 
     Args:
@@ -15,11 +25,12 @@ def check_images(x: Tensor, name: str = "x", *, smallest: int = 1, alpha: float 
         name: the argument's name in the caller.
         smallest: shortest side in pixels, after downscaling by `alpha`, that the network's deepest layer needs.
         alpha: the largest downscaling factor that will be applied.
+        device: where the network is; None: it does not matter.
         check_values: also refuse values outside [0, 1] and NaN. Training losses switch this off: networks overshoot.
 
     Raises:
         TypeError: `x` is not a tensor.
-        ValueError: its dtype, shape, size or values are wrong.
+        ValueError: its dtype, shape, size, device or values are wrong.
     """
     if not isinstance(x, Tensor):
         raise TypeError(f"{name} must be a torch.Tensor of shape (N, 3, H, W), got {type(x).__name__}")
@@ -38,10 +49,76 @@ def check_images(x: Tensor, name: str = "x", *, smallest: int = 1, alpha: float 
             + (f" at 1/{alpha:g} of its size" if alpha > 1 else "")
             + f": the smallest image that works is {side}×{side}"
         )
+    if device is not None and x.device != device:
+        raise ValueError(f"{name} is on {x.device}, the network on {device}: move one of them")
     if check_values:
         low, high = (bound.item() for bound in x.detach().aminmax())
         if not (low >= 0 and high <= 1):  # false for NaN too
             raise ValueError(f"{name} must have values in [0, 1] and no NaN, got [{low:g}, {high:g}]")
+
+
+def check_features(features: Tensor, name: str = "features") -> None:
+    """Refuse anything but feature maps.
+
+    Raises:
+        TypeError: no tensor.
+        ValueError: not of floats, not (N, C, H, W), or empty.
+    """
+    if not isinstance(features, Tensor):
+        raise TypeError(f"{name} must be a torch.Tensor of shape (N, C, H, W), got {type(features).__name__}")
+    if not features.is_floating_point():
+        raise ValueError(f"{name} must be a float tensor, got {features.dtype}")
+    if features.ndim != 4 or not features.numel():
+        raise ValueError(f"{name} must have shape (N, C, H, W) with no empty side, got {tuple(features.shape)}")
+
+
+def check_feature_pair(a: Tensor, b: Tensor, *, equal_sizes: bool = False) -> None:
+    """Refuse feature maps that cannot be compared.
+
+    Raises:
+        TypeError: one is no tensor.
+        ValueError: one is not of feature maps; or they differ in batch size, channels, type or device, or in size if
+            `equal_sizes`.
+    """
+    check_features(a, "a")
+    check_features(b, "b")
+    shapes = f"got {tuple(a.shape)} and {tuple(b.shape)}"
+    if a.shape[:2] != b.shape[:2]:
+        raise ValueError(f"a and b must agree in batch size and channels, {shapes}")
+    if equal_sizes and a.shape != b.shape:
+        raise ValueError(f"a and b must be features of images of the same size, {shapes}")
+    if a.dtype != b.dtype or a.device != b.device:
+        raise ValueError(
+            f"a and b must have one type and device, got {a.dtype} on {a.device} and {b.dtype} on {b.device}"
+        )
+
+
+def is_number(value: object) -> TypeGuard[float]:
+    """Whether it is a finite real number; True and False are none."""
+    try:
+        return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
+    except OverflowError:  # an integer that no float holds
+        return False
+
+
+def check_number(value: float, name: str, least: float = 0) -> None:
+    """Refuse anything but a finite real number from `least`.
+
+    Raises:
+        ValueError: likewise.
+    """
+    if not (is_number(value) and value >= least):
+        raise ValueError(f"{name} must be a finite number of at least {least:g}, got {value!r}")
+
+
+def check_integer(value: int, name: str, least: int) -> None:
+    """Refuse anything but an integer from `least`.
+
+    Raises:
+        ValueError: likewise.
+    """
+    if not isinstance(value, Integral) or isinstance(value, bool) or value < least:
+        raise ValueError(f"{name} must be an integer of at least {least}, got {value!r}")
 
 
 def check_alphas(alphas: Sequence[float]) -> float:
@@ -53,8 +130,7 @@ def check_alphas(alphas: Sequence[float]) -> float:
     if not isinstance(alphas, Sequence) or isinstance(alphas, str) or not alphas:
         raise ValueError(f"alphas must be a sequence of at least one scaling factor, such as (2,); got {alphas!r}")
     for alpha in alphas:
-        if not (isinstance(alpha, Real) and math.isfinite(alpha) and alpha >= 1):
-            raise ValueError(f"alpha must be a finite number of at least 1, got {alpha!r}")
+        check_number(alpha, "alpha", 1)
     if len(set(alphas)) < len(alphas):
         raise ValueError(f"alphas must all be different, got {alphas!r}")
     return max(alphas)

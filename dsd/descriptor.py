@@ -9,6 +9,7 @@ from torch import Tensor
 from dsd.backbones.base import Backbone
 from dsd.checks import check_alphas, check_factors, check_images
 from dsd.gram import Normalize, gram_matrix, l1_norm
+from dsd.precision import at_least_float32, full_precision
 from dsd.resize import downscale
 
 # Values of a descriptor, by layer and scaling factor: ("relu3_1", 2) → one matrix or number per sample.
@@ -40,28 +41,31 @@ def reduce_scales(
         All of those tensors, by their keys.
 
     Raises:
-        ValueError: `x` is not an image batch, or too small for the deepest layer at the largest alpha.
+        TypeError: `x` is no tensor, `backbone` no network.
+        ValueError: `x` is not an image batch, not where the network is, or too small for the deepest layer at the
+            largest alpha.
     """
-    _check_network(backbone)
-    check_images(x, smallest=backbone.smallest, alpha=check_alphas(list(layers)), check_values=False)
+    _check(x, backbone, check_alphas(list(layers)), check_values=False)
     at_once = max(1, PIXELS_AT_ONCE // x[0, 0].numel()) if x.device.type == "cpu" else len(x)
-    parts = [
-        {
-            key: value
-            for alpha, wanted in layers.items()
-            for reduced in backbone(downscale(part, alpha), partial(reduce, alpha), wanted).values()
-            for key, value in reduced.items()
-        }
-        for part in x.split(at_once)
-    ]
+    with full_precision():
+        parts = [
+            {
+                key: value
+                for alpha, wanted in layers.items()
+                for reduced in backbone(downscale(part, alpha), partial(reduce, alpha), wanted).values()
+                for key, value in reduced.items()
+            }
+            for part in map(at_least_float32, x.split(at_once))  # or x↓α would be rounded to the type of x
+        ]
     if len(parts) == 1:  # keeps the memory layout, and so the last digit of sums
         return parts[0]
     return {key: torch.cat([part[key] for part in parts]) for key in parts[0]}
 
 
-def _check_network(backbone: Backbone) -> None:
+def _check(x: Tensor, backbone: Backbone, alpha: float, *, check_values: bool) -> None:
     if not isinstance(backbone, Backbone):
         raise TypeError(f"backbone must be a network (load_backbone makes one), got {backbone!r}")
+    check_images(x, smallest=backbone.smallest, alpha=alpha, device=backbone.device, check_values=check_values)
 
 
 def gram_matrices(
@@ -81,7 +85,9 @@ def gram_matrices(
         {(layer, alpha): (N, C, C)}.
 
     Raises:
-        ValueError: `x` is not an image batch, or too small for the deepest layer at the largest alpha.
+        TypeError: `x` is no tensor, `backbone` no network.
+        ValueError: `x` is not an image batch, not where the network is, or too small for the deepest layer at the
+            largest alpha; `alphas` is no sequence of different numbers from 1.
 
     Example:
         >>> from dsd import VGG19
@@ -90,8 +96,7 @@ def gram_matrices(
         {('relu1_2', 1): (1, 64, 64), ('relu2_1', 1): (1, 128, 128), ('relu1_2', 2): (1, 64, 64), \
 ('relu2_1', 2): (1, 128, 128)}
     """
-    _check_network(backbone)
-    check_alphas(alphas)
+    _check(x, backbone, check_alphas(alphas), check_values=False)
     return reduce_scales(  # type: ignore[return-value]
         x,
         backbone,
@@ -121,8 +126,9 @@ def dsd_matrices(
         {(layer, alpha): (N, C, C)}, symmetric; differentiable in `x`.
 
     Raises:
-        ValueError: `x` is not an image batch in [0, 1], or too small for the deepest layer at the largest alpha; or
-            an alpha is 1, for which a DSD is zero.
+        TypeError: `x` is no tensor, `backbone` no network.
+        ValueError: `x` is not an image batch in [0, 1], not where the network is, or too small for the deepest layer at
+            the largest alpha; or an alpha is 1, for which a DSD is zero.
 
     Reference:
         Kligvasser et al., NeurIPS 2021, Eq. 2.
@@ -133,8 +139,7 @@ def dsd_matrices(
         >>> dsd_matrices(x, VGG19(("relu2_1",), weights="random"))["relu2_1", 2].shape
         torch.Size([2, 128, 128])
     """
-    _check_network(backbone)
-    check_images(x, smallest=backbone.smallest, alpha=check_factors(alphas), check_values=check_values)
+    _check(x, backbone, check_factors(alphas), check_values=check_values)
     scales = gram_matrices(x, backbone, (1, *alphas), normalize)
     return {(layer, alpha): scales[layer, 1] - scales[layer, alpha] for alpha in alphas for layer in backbone.layers}
 
@@ -151,8 +156,7 @@ def dsd_norm(
         normalize: ``"chw"`` (Gram matrices divided by C·H·W, the paper's numbers) or ``"hw"`` (its Eq. 1).
 
     Raises:
-        ValueError: `x` is not an image batch in [0, 1], or too small for the deepest layer at the largest alpha; or an
-            alpha is 1.
+        TypeError, ValueError: as for :func:`dsd_matrices`.
 
     Returns:
         {(layer, alpha): (N,)}. Where the paper uses several layers, it sums them.

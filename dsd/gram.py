@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from dsd.checks import check_images
+from dsd.checks import check_features, check_images, check_integer
 from dsd.precision import at_least_float32, full_precision
 
 Normalize = Literal["chw", "hw"]
@@ -28,7 +28,8 @@ def gram_matrix(features: Tensor, normalize: Normalize = "chw") -> Tensor:
         (N, C, C), symmetric and positive semi-definite; float32, or float64 for float64 features.
 
     Raises:
-        ValueError: wrong number of dimensions, no positions, or unknown `normalize`.
+        TypeError: `features` is no tensor.
+        ValueError: it is not of floats, has a wrong number of dimensions or an empty side; unknown `normalize`.
 
     Reference:
         Kligvasser et al., "Deep Self-Dissimilarities as Powerful Visual Fingerprints", NeurIPS 2021, Eq. 1.
@@ -41,9 +42,8 @@ def gram_matrix(features: Tensor, normalize: Normalize = "chw") -> Tensor:
     """
     if normalize not in get_args(Normalize):
         raise ValueError(f"normalize must be one of {', '.join(get_args(Normalize))}; got {normalize!r}")
-    if features.ndim != 4 or not features.numel():
-        raise ValueError(f"features must have shape (N, C, H, W) with no empty side, got {tuple(features.shape)}")
-    with full_precision(features.device.type):
+    check_features(features)
+    with full_precision():
         flat = at_least_float32(features.flatten(2))
         positions = flat.shape[2]
         return _ProductWithItself.apply(flat) / (positions * (flat.shape[1] if normalize == "chw" else 1))
@@ -60,7 +60,7 @@ class _ProductWithItself(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> Tensor:
         (a,) = ctx.saved_tensors
-        with full_precision(a.device.type):
+        with full_precision():
             return (gradient + gradient.mT) @ a
 
 
@@ -78,7 +78,9 @@ def patch_gram(x: Tensor, size: int, normalize: Normalize = "chw") -> Tensor:
         (N, 3·size², 3·size²); rows ordered by channel, then row, then column of the patch.
 
     Raises:
-        ValueError: `x` is not an image batch, or smaller than a patch.
+        TypeError: `x` is no tensor.
+        ValueError: `x` is not an image batch, or smaller than a patch; `size` is no integer of at least 1; unknown
+            `normalize`.
 
     Reference:
         Kligvasser et al., NeurIPS 2021, Eq. 3.
@@ -87,23 +89,32 @@ def patch_gram(x: Tensor, size: int, normalize: Normalize = "chw") -> Tensor:
         >>> patch_gram(torch.rand(2, 3, 16, 16), size=5).shape
         torch.Size([2, 75, 75])
     """
-    if size < 1:
-        raise ValueError(f"size must be at least 1, got {size}")
+    check_integer(size, "size", 1)
     check_images(x, smallest=size, check_values=False)
-    return gram_matrix(F.unfold(x, size).unsqueeze(-1), normalize)
+    return gram_matrix(F.unfold(x, int(size)).unsqueeze(-1), normalize)
 
 
 def l1_norm(matrices: Tensor) -> Tensor:
     """‖·‖₁ as the paper's printed numbers have it: the mean of |·| over the C² entries, per sample.
 
     Args:
-        matrices: (N, C, C), a DSD or a difference of Gram matrices.
+        matrices: float (N, C, C), a DSD or a difference of Gram matrices.
 
     Returns:
-        (N,), at least 0. The gradient is 0 where an entry is 0.
+        (N,), at least 0; float32, or float64 for float64 matrices. The gradient is 0 where an entry is 0.
+
+    Raises:
+        TypeError: `matrices` is no tensor.
+        ValueError: it is not of floats, or not (N, C, C).
 
     Example:
         >>> l1_norm(torch.ones(2, 4, 4) * torch.tensor([1.0, -2.0])[:, None, None])
         tensor([1., 2.])
     """
-    return matrices.abs().mean(dim=(1, 2))
+    if not isinstance(matrices, Tensor):
+        raise TypeError(f"matrices must be a torch.Tensor of shape (N, C, C), got {type(matrices).__name__}")
+    if not matrices.is_floating_point():
+        raise ValueError(f"matrices must be a float tensor, got {matrices.dtype}")
+    if matrices.ndim != 3 or matrices.shape[1] != matrices.shape[2] or not matrices.numel():
+        raise ValueError(f"matrices must have shape (N, C, C) with no empty side, got {tuple(matrices.shape)}")
+    return at_least_float32(matrices).abs().mean(dim=(1, 2))

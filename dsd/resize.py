@@ -2,13 +2,14 @@
 
 import math
 from functools import lru_cache
+from typing import Any, Literal
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from dsd.checks import check_alphas
-from dsd.precision import full_precision
+from dsd.precision import at_least_float32, full_precision
 
 
 def downscale(x: Tensor, alpha: float) -> Tensor:
@@ -40,14 +41,51 @@ def downscale(x: Tensor, alpha: float) -> Tensor:
         raise ValueError(f"alpha must not exceed the image's shorter side, got {alpha} for {tuple(x.shape)}")
     if alpha == 1:
         return x
-    with full_precision(x.device.type):
-        rows, columns = (_resize_matrix(side, float(alpha), x.dtype, x.device) for side in x.shape[2:])
-        return rows @ (x @ columns.mT)
+    exact = at_least_float32(x)
+    rows, columns = (resize_matrix(side, float(alpha), exact.dtype, x.device) for side in x.shape[2:])
+    return _Resample.apply(exact, rows, columns).to(x.dtype)
+
+
+class _Resample(torch.autograd.Function):
+    """R x Cᵀ, in full precision both ways: autograd alone would follow an autocast around ``backward()``."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
+        ctx.save_for_backward(rows, columns)
+        with full_precision():
+            return rows @ (x @ columns.mT)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
+        rows, columns = ctx.saved_tensors
+        return _Resample.apply(gradient, rows.mT, columns.mT), None, None
 
 
 @lru_cache(maxsize=16)
-def _resize_matrix(side: int, alpha: float, dtype: torch.dtype, device: torch.device) -> Tensor:
-    """(⌈side/alpha⌉, side) weights of MATLAB's bicubic `imresize` along one dimension."""
+def resize_matrix(
+    side: int,
+    alpha: float,
+    dtype: torch.dtype,
+    device: torch.device,
+    borders: Literal["mirror", "replicate"] = "mirror",
+) -> Tensor:
+    """The weights of antialiased bicubic resizing along one dimension; :func:`downscale` multiplies by two of them.
+
+    Args:
+        side: pixels of the original.
+        alpha: factor, at least 1.
+        dtype: of the result.
+        device: of the result.
+        borders: what lies beyond the image: its mirror image, or its outermost pixel again and again.
+
+    Returns:
+        (⌈side/alpha⌉, side); each row's sum is 1.
+
+    Example:
+        >>> resize_matrix(4, 2, torch.float64, torch.device("cpu"), "replicate")
+        tensor([[ 0.5000,  0.4336,  0.1133, -0.0469],
+                [-0.0469,  0.1133,  0.4336,  0.5000]], dtype=torch.float64)
+    """
     resized = math.ceil(side / alpha - 1e-9)  # 21/1.4 is 15, not 15.000000000000002
     centres = (np.arange(resized) + 0.5) * alpha - 0.5  # in pixels of the original
     taps = np.floor(centres - 2 * alpha)[:, None] + np.arange(math.ceil(4 * alpha) + 2)
@@ -58,9 +96,11 @@ def _resize_matrix(side: int, alpha: float, dtype: torch.dtype, device: torch.de
         np.where(distance <= 2, -0.5 * distance**3 + 2.5 * distance**2 - 4 * distance + 2, 0),
     )
     weights /= weights.sum(axis=1, keepdims=True)
-    mirrored = taps.astype(int) % (2 * side)
-    mirrored = np.minimum(mirrored, 2 * side - 1 - mirrored)
+    source = taps.astype(int)
+    if borders == "mirror":
+        source %= 2 * side
+        source = np.minimum(source, 2 * side - 1 - source)
     matrix = np.zeros((resized, side))
-    np.add.at(matrix, (np.arange(resized)[:, None], mirrored), weights)
+    np.add.at(matrix, (np.arange(resized)[:, None], source.clip(0, side - 1)), weights)
     with torch.inference_mode(False):  # a cached inference tensor could not be used in a later backward pass
         return torch.as_tensor(matrix, dtype=dtype, device=device)

@@ -6,34 +6,40 @@ import torch
 import torch.nn.functional as F
 
 from dsd import downscale
+from dsd.resize import resize_matrix
+
+
+def cubic(t):
+    t = abs(t)
+    if t <= 1:
+        return 1.5 * t**3 - 2.5 * t**2 + 1
+    return -0.5 * t**3 + 2.5 * t**2 - 4 * t + 2 if t <= 2 else 0.0
+
+
+def along_columns(values, alpha, borders="mirror"):
+    """One pass of MATLAB's imresize, pixel by pixel from its definition; older releases replicated the borders."""
+    size = values.shape[0]
+    rows = []
+    for out in range(1, math.ceil(round(size / alpha, 9)) + 1):  # 1-based, as MATLAB counts
+        centre = out * alpha + 0.5 * (1 - alpha)
+        total, weight_sum = 0.0, 0.0
+        for index in range(math.floor(centre - 2 * alpha) - 1, math.ceil(centre + 2 * alpha) + 2):
+            weight = cubic((centre - index) / alpha) / alpha
+            inside = index
+            while not 1 <= inside <= size:
+                if borders == "replicate":
+                    inside = min(max(inside, 1), size)
+                else:
+                    inside = 1 - inside if inside < 1 else 2 * size + 1 - inside
+            total = total + weight * values[inside - 1]
+            weight_sum += weight
+        rows.append(total / weight_sum)
+    return np.stack(rows)
 
 
 def matlab_imresize(image: np.ndarray, alpha: float) -> np.ndarray:
-    """MATLAB's imresize(image, 1/alpha, 'bicubic'), pixel by pixel from its definition; image (H, W), float64."""
-
-    def cubic(t):
-        t = abs(t)
-        if t <= 1:
-            return 1.5 * t**3 - 2.5 * t**2 + 1
-        return -0.5 * t**3 + 2.5 * t**2 - 4 * t + 2 if t <= 2 else 0.0
-
-    def along_columns(values):
-        size = values.shape[0]
-        rows = []
-        for out in range(1, math.ceil(round(size / alpha, 9)) + 1):  # 1-based, as MATLAB counts
-            centre = out * alpha + 0.5 * (1 - alpha)
-            total, weight_sum = 0.0, 0.0
-            for index in range(math.floor(centre - 2 * alpha) - 1, math.ceil(centre + 2 * alpha) + 2):
-                weight = cubic((centre - index) / alpha) / alpha
-                mirrored = index
-                while not 1 <= mirrored <= size:
-                    mirrored = 1 - mirrored if mirrored < 1 else 2 * size + 1 - mirrored
-                total = total + weight * values[mirrored - 1]
-                weight_sum += weight
-            rows.append(total / weight_sum)
-        return np.stack(rows)
-
-    return along_columns(along_columns(image).T).T
+    """MATLAB's imresize(image, 1/alpha, 'bicubic'); image (H, W), float64."""
+    return along_columns(along_columns(image, alpha).T, alpha).T
 
 
 @pytest.mark.parametrize("alpha", [1.4, 1.5, 2, 2.5, 3, math.pi, 4, 4.2])
@@ -87,3 +93,33 @@ def test_downscale_refuses_factors(alpha):
 def test_downscale_refuses_what_is_no_float_batch(x):
     with pytest.raises(ValueError, match=r"x must be a float tensor of shape \(N, C, H, W\), got"):
         downscale(x, 2)
+
+
+@pytest.mark.parametrize("borders", ["mirror", "replicate"])
+@pytest.mark.parametrize("alpha", [1.5, 2, 4])
+def test_resize_matrix_at_the_borders(borders, alpha):
+    signal = np.random.default_rng(0).random((9, 1))
+    matrix = resize_matrix(9, alpha, torch.float64, torch.device("cpu"), borders).numpy()
+    np.testing.assert_allclose(matrix @ signal, along_columns(signal, alpha, borders), atol=1e-12)
+
+
+def test_autocast_around_it_changes_nothing_forward_or_backward():
+    x = torch.rand(1, 3, 17, 19, requires_grad=True)
+    expected = downscale(x, 2)
+    (gradient,) = torch.autograd.grad(expected.square().sum(), x)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        inside = downscale(x, 2)
+        (inside_gradient,) = torch.autograd.grad(inside.square().sum(), x)
+    assert torch.equal(inside, expected)
+    assert torch.equal(inside_gradient, gradient)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_short_types_are_rounded_once(dtype):
+    x = torch.rand(1, 3, 33, 26).to(dtype)
+    assert torch.equal(downscale(x, 2), downscale(x.float(), 2).to(dtype))
+
+
+def test_second_derivatives():
+    x = torch.rand(1, 1, 5, 4, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradgradcheck(lambda z: downscale(z, 2).square(), x)

@@ -1,6 +1,7 @@
 """Backbones by name. A further one: its class, and a line here."""
 
 from collections.abc import Mapping, Sequence
+from inspect import signature
 from pathlib import Path
 from pkgutil import resolve_name
 from typing import TYPE_CHECKING
@@ -10,7 +11,7 @@ from dsd.paper import FIG4
 if TYPE_CHECKING:  # names are known to the command line before torch is imported
     import torch
 
-    from dsd.backbones.base import Backbone, Precision
+    from dsd.backbones.base import Backbone, Padding, Precision
 
 BACKBONES = {
     "vgg19": "dsd.backbones.vgg19:VGG19",
@@ -27,6 +28,7 @@ def load_backbone(
     weights: "str | Path | Mapping[str, torch.Tensor]" = "auto",
     *,
     precision: "Precision" = "float32",
+    padding: "Padding" = "zeros",
     device: "str | torch.device" = "auto",
 ) -> "Backbone":
     """Make a backbone by its name, as figures and command lines ask for it.
@@ -37,13 +39,16 @@ def load_backbone(
         weights: ``"auto"`` (those of the package or the data root, else torchvision's download), ``"random"`` (seeded;
             for tests), a file, or a state dict.
         precision: ``"float32"`` (the numbers to cite) or ``"bfloat16"`` (faster on GPUs, and on CPUs that have it).
+        padding: what convolutions see beyond the border: ``"zeros"`` (the paper's), ``"reflect"`` (the mirror image) or
+            ``"replicate"`` (the last pixel). A choice that vgg19 and lite have.
         device: where it goes; ``"auto"`` is CUDA where there is one, else the CPU.
 
     Returns:
         The network, frozen.
 
     Raises:
-        ValueError: unknown backbone, layer, precision or device; the message lists the valid ones. Damaged weights.
+        ValueError: unknown backbone, layer, precision, padding or device; the message lists the valid ones. A backbone
+            whose padding can't be chosen. Damaged weights.
         FileNotFoundError: no weights found; the message lists the ways to get them.
 
     Example:
@@ -52,7 +57,11 @@ def load_backbone(
     """
     check_backbone(backbone)
     layers = available_layers(backbone, PAPER_LAYERS) if layers is None else layers
-    return resolve_name(BACKBONES[backbone])(layers, weights, precision=precision).to(find_device(device))
+    network = resolve_name(BACKBONES[backbone])
+    options = {} if padding == "zeros" else {"padding": padding}
+    if not options.keys() <= signature(network).parameters.keys():
+        raise ValueError(f"{backbone} has no choice of padding, got padding={padding!r}")
+    return network(layers, weights, precision=precision, **options).to(find_device(device))
 
 
 def available_layers(backbone: str, layers: Sequence[str]) -> tuple[str, ...]:

@@ -63,6 +63,7 @@ class FeatureExtractor(Backbone):
         self.module = deepcopy(module)
         self.weights_name, self.weights_sha256 = f"of a {type(module).__name__}", "not from a file"
         self.freeze()
+        self.padding = "the module's own"
         self.to(next(self.module.parameters(), self.mean).device)
 
     def activations(self, x: Tensor, layers: Collection[str]) -> Iterator[tuple[str, Tensor]]:

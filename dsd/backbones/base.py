@@ -12,6 +12,7 @@ from dsd.checks import check_images
 from dsd.precision import full_precision
 
 Precision = Literal["float32", "bfloat16"]
+Padding = Literal["zeros", "reflect", "replicate"]
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of R, G and B
 
 
@@ -27,9 +28,11 @@ class Backbone(nn.Module, ABC):
         precision: ``"float32"`` (TF32 off: the numbers to cite) or ``"bfloat16"`` (weights and activations; faster on
             GPUs and on CPUs with bfloat16 instructions, slower on others). Gram matrices are accumulated in float32
             either way.
+        padding: what convolutions see beyond the border: ``"zeros"`` (the paper's), ``"reflect"`` (the mirror image) or
+            ``"replicate"`` (the last pixel).
 
     Raises:
-        ValueError: unknown layer or precision.
+        ValueError: unknown layer, precision or padding.
     """
 
     backbone_name: str
@@ -40,10 +43,12 @@ class Backbone(nn.Module, ABC):
     """Shortest side in pixels that the layers asked for need."""
     weights_name: str
     weights_sha256: str
+    padding: str
+    """What convolutions see beyond the border."""
     mean: Tensor
     std: Tensor
 
-    def __init__(self, layers: Sequence[str], precision: Precision) -> None:
+    def __init__(self, layers: Sequence[str], precision: Precision, padding: Padding = "zeros") -> None:
         super().__init__()
         if isinstance(layers, str) or not (layers := tuple(layers)):
             raise ValueError(f"layers must be a sequence of layer names, got {layers!r}")
@@ -54,15 +59,23 @@ class Backbone(nn.Module, ABC):
             )
         if precision not in get_args(Precision):
             raise ValueError(f"precision must be one of {', '.join(get_args(Precision))}; got {precision!r}")
+        if padding not in get_args(Padding):
+            raise ValueError(f"padding must be one of {', '.join(get_args(Padding))}; got {padding!r}")
         self.layers = tuple(layer for layer in self.strides if layer in layers)  # in the network's order, each once
         self.precision: Precision = precision
-        self.smallest = max(self.strides[layer] for layer in self.layers)  # every pooling leaves at least one position
+        self.padding = padding
+        # Every pooling leaves at least one position, or the two that a mirror needs.
+        self.smallest = max(self.strides[layer] for layer in self.layers) * (2 if padding == "reflect" else 1)
         self.register_buffer("mean", torch.tensor(IMAGENET_MEAN)[:, None, None], persistent=False)
         self.register_buffer("std", torch.tensor(IMAGENET_STD)[:, None, None], persistent=False)
 
     def freeze(self) -> None:
-        """Bring filled parameters to the layout and precision asked for, and freeze them."""
+        """Bring filled parameters to the layout and precision asked for, convolutions to the padding; freeze them."""
         self.to(memory_format=torch.channels_last)
+        if self.padding != "zeros":
+            for module in self.modules():
+                if isinstance(module, nn.Conv2d) and any(module.padding):
+                    module.padding_mode = self.padding  # type: ignore[assignment]
         if self.precision == "bfloat16":
             own = {id(self.mean), id(self.std)}  # what images are normalised by stays exact
             for tensor in chain(self.parameters(), self.buffers()):
@@ -104,7 +117,7 @@ class Backbone(nn.Module, ABC):
         wanted = self.layers if layers is None else layers
         if unknown := set(wanted) - set(self.layers):
             raise ValueError(f"layers must be of {', '.join(self.layers)}; got {', '.join(sorted(unknown))}")
-        with full_precision(x.device.type):
+        with full_precision():
             reduced = {
                 layer: reduce(layer, features) for layer, features in self.activations(self.normalise(x), wanted)
             }
@@ -125,10 +138,11 @@ class Backbone(nn.Module, ABC):
         return super().train(False)
 
     def provenance(self) -> dict[str, str]:
-        """What a figure must say about its backbone: network, weights, their SHA-256, precision."""
+        """What a figure must say about its backbone: network, weights, their SHA-256, precision, padding."""
         return {
             "backbone": self.backbone_name,
             "weights": self.weights_name,
             "weights_sha256": self.weights_sha256,
             "precision": self.precision,
+            "padding": self.padding,
         }

@@ -6,7 +6,7 @@ from pathlib import Path
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from dsd.backbones.base import Backbone, Precision
+from dsd.backbones.base import Backbone, Padding, Precision
 from dsd.backbones.weights import Weights, load_weights
 
 CHANNELS = {"relu1_2": 64, "relu2_1": 128, "relu2_2": 128, "relu3_1": 256, "relu4_1": 512}  # VGG-19's
@@ -42,9 +42,11 @@ class VGG19Lite(Backbone):
         weights: ``"auto"`` (those that come with the package), ``"random"`` (seeded; to train, or for tests), a file
             that `dsd train lite` wrote, or a state dict.
         precision: ``"float32"`` (the numbers to cite) or ``"bfloat16"`` (faster on GPUs, and on CPUs that have it).
+        padding: what convolutions see beyond the border: ``"zeros"`` (with which it was trained), ``"reflect"`` (the
+            mirror image) or ``"replicate"`` (the last pixel).
 
     Raises:
-        ValueError: unknown layer or precision; a file that is damaged or of another network.
+        ValueError: unknown layer, precision or padding; a file that is damaged or of another network.
         FileNotFoundError: no such file.
 
     Example:
@@ -63,8 +65,9 @@ class VGG19Lite(Backbone):
         weights: Weights = "auto",
         *,
         precision: Precision = "float32",
+        padding: Padding = "zeros",
     ) -> None:
-        super().__init__(layers, precision)
+        super().__init__(layers, precision, padding)
         self.fine = nn.Conv2d(3, FINE, 3, padding=1)
         # The stem's windows are what conv1_2 sees of a pooled position.
         self.stem = nn.Conv2d(3, TRUNK["relu2_1"][0], 6, stride=2, padding=2)

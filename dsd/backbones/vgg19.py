@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from dsd.backbones import PAPER_LAYERS
-from dsd.backbones.base import Backbone, Precision
+from dsd.backbones.base import Backbone, Padding, Precision
 from dsd.backbones.weights import Weights, load_weights
 
 BLOCKS = ((64, 2), (128, 2), (256, 4), (512, 4), (512, 4))  # channels and convolutions; pooling between blocks
@@ -31,9 +31,11 @@ class VGG19(Backbone):
             ``"random"`` (seeded; for tests, never for results), a file, or a state dict. Files and dicts have
             torchvision's keys ``features.N.weight/bias``; those of deeper layers may be missing.
         precision: ``"float32"`` (the numbers to cite) or ``"bfloat16"`` (faster on GPUs, and on CPUs that have it).
+        padding: what convolutions see beyond the border: ``"zeros"`` (the paper's; in deep layers of small images much
+            of a Gram matrix), ``"reflect"`` (the mirror image) or ``"replicate"`` (the last pixel).
 
     Raises:
-        ValueError: unknown layer or precision; a weight file that is damaged or not of this network.
+        ValueError: unknown layer, precision or padding; a weight file that is damaged or not of this network.
         FileNotFoundError: no weights found; the message lists the ways to get them.
 
     Reference:
@@ -50,9 +52,14 @@ class VGG19(Backbone):
     strides = {layer: 2 ** (int(layer[4]) - 1) for layer in LAYERS}  # noqa: RUF012
 
     def __init__(
-        self, layers: Sequence[str] = PAPER_LAYERS, weights: Weights = "auto", *, precision: Precision = "float32"
+        self,
+        layers: Sequence[str] = PAPER_LAYERS,
+        weights: Weights = "auto",
+        *,
+        precision: Precision = "float32",
+        padding: Padding = "zeros",
     ) -> None:
-        super().__init__(layers, precision)
+        super().__init__(layers, precision, padding)
         depth = 1 + max(convolution_index(layer) for layer in self.layers)
         self.convolutions = nn.ModuleList(
             nn.Conv2d(inputs, outputs, kernel_size=3, padding=1)

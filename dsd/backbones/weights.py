@@ -1,14 +1,13 @@
 """One way to find a network's weights, to check them and to load them."""
 
 import hashlib
-import pickle
 import re
+import zipfile
 from collections.abc import Collection, Mapping, Sequence
 from http.client import HTTPException
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import load as load_safetensors
 from torch import Tensor, nn
 
@@ -80,10 +79,16 @@ def fill(
         if key not in state:
             raise ValueError(f"{source} lacks {key}, which the layers asked for need")
         value = state[key]
+        if not isinstance(value, Tensor):
+            raise ValueError(f"{source} must have a tensor in {key}, got {type(value).__name__}")
+        if not value.is_floating_point() or value.layout != torch.strided or value.is_meta:
+            kind = "without values" if value.is_meta else f"{value.layout}, {value.dtype}"
+            raise ValueError(f"{source} must have a dense floating-point tensor in {key}, got one that is {kind}")
         if value.shape != parameter.shape:
             raise ValueError(
                 f"{source} has {key} of shape {tuple(value.shape)}, {network} has {tuple(parameter.shape)}"
             )
+        value = value.to(parameter.dtype)
         if not value.isfinite().all():
             raise ValueError(f"{source} has NaN or infinite values in {key}")
         parameter.data.copy_(value)
@@ -162,9 +167,13 @@ def read_state(path: Path) -> tuple[Mapping[str, Tensor], str]:
     try:
         if path.suffix == ".safetensors":
             return load_safetensors(path.read_bytes()), digest
+        if zipfile.is_zipfile(path) and not expected:  # PyTorch does not look at the checksums in it
+            with zipfile.ZipFile(path) as archive:
+                if damaged := archive.testzip():
+                    raise zipfile.BadZipFile(f"{damaged} does not have its checksum")
         state = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError, SafetensorError) as error:
-        raise ValueError(f"{path} is not a readable weight file (truncated, or no state dict)") from error
+    except Exception as error:  # damaged files make readers raise what they like
+        raise ValueError(f"{path} is not a readable weight file (damaged, cut, or no state dict)") from error
     if not isinstance(state, Mapping):
         raise ValueError(f"{path} must hold a state dict, got {type(state).__name__}")
     if strange := [key for key, value in state.items() if not isinstance(value, Tensor)]:

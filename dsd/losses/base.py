@@ -1,9 +1,7 @@
 """What every loss on deep features is: a sum over layers of distances between what two images are encoded by."""
 
-import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from numbers import Real
 from typing import Literal, get_args
 
 import torch
@@ -11,7 +9,7 @@ from torch import Tensor, nn
 
 from dsd.backbones import PAPER_LAYERS, available_layers, load_backbone
 from dsd.backbones.base import Backbone
-from dsd.checks import check_images
+from dsd.checks import check_images, check_number
 from dsd.descriptor import ByLayerAndAlpha, reduce_scales
 
 Reduction = Literal["mean", "sum", "none"]
@@ -43,7 +41,8 @@ class FeatureLoss(nn.Module, ABC):
         reduction: over the batch: ``"mean"``, ``"sum"`` or ``"none"``.
 
     Raises:
-        ValueError: unknown layer or reduction; a weight that is negative or not finite.
+        TypeError: `backbone` is neither a network nor a name.
+        ValueError: unknown layer or reduction; a weight that is negative or no finite number, or no weight above 0.
     """
 
     LAYERS: tuple[str, ...] = PAPER_LAYERS
@@ -69,17 +68,22 @@ class FeatureLoss(nn.Module, ABC):
                 f"layer_weights must be a mapping of at least one layer to its weight, got {layer_weights!r}"
             )
         for layer, weight in (layer_weights or {}).items():
-            if not (isinstance(weight, Real) and math.isfinite(weight) and weight >= 0):
-                raise ValueError(f"the weight of {layer} must be a finite number of at least 0, got {weight!r}")
+            check_number(weight, f"the weight of {layer}")
+        if layer_weights is not None and not any(layer_weights.values()):
+            raise ValueError(f"one of layer_weights must be above 0, or the loss is 0 for all; got {layer_weights!r}")
         if isinstance(backbone, str):
             layers = tuple(layer_weights or available_layers(backbone, self.LAYERS))
             backbone = load_backbone(backbone, layers, device="cpu")
+        if not isinstance(backbone, Backbone):
+            raise TypeError(f"backbone must be a network or the name of one, got {type(backbone).__name__}")
         if unknown := set(layer_weights or ()) - set(backbone.layers):
             raise ValueError(
-                f"layer_weights has {', '.join(sorted(unknown))}, the backbone {', '.join(backbone.layers)}"
+                f"layer_weights has {', '.join(sorted(map(str, unknown)))}, the backbone {', '.join(backbone.layers)}"
             )
         self.backbone = backbone
-        self.layer_weights = dict(layer_weights or dict.fromkeys(backbone.layers, 1.0))
+        self.layer_weights = {
+            layer: float(weight) for layer, weight in (layer_weights or dict.fromkeys(backbone.layers, 1)).items()
+        }
         self.reduction = reduction
 
     @abstractmethod
@@ -136,19 +140,23 @@ class FeatureLoss(nn.Module, ABC):
         """Distance of two encodings, reduced over the batch.
 
         Raises:
-            ValueError: the target's is by another loss, or of another batch size, shape, device or type.
+            TypeError: one is no encoding.
+            ValueError: one is by another loss; the target's is of another batch size, shape, device or type.
         """
-        if isinstance(target, Encoding) and target.by != self.encoder:
-            raise ValueError(f"the target was encoded by {target.by}; this is {self.encoder}")
+        for name, encoding in {"prediction": prediction, "target": target}.items():
+            if not isinstance(encoding, Mapping) or not all(isinstance(entry, Tensor) for entry in encoding.values()):
+                raise TypeError(f"the {name} must be what encode() returned, got {type(encoding).__name__}")
+            if isinstance(encoding, Encoding) and encoding.by != self.encoder:
+                raise ValueError(f"the {name} was encoded by {encoding.by}; this is {self.encoder}")
         if prediction.keys() != target.keys():
             raise ValueError(f"the target's encoding has {list(target)}, this loss compares {list(prediction)}")
         distances = []
         for key, a in prediction.items():
             b = target[key]
-            if len(b) not in (1, len(a)) or b.dtype != a.dtype or b.device != a.device:
+            if b.ndim != a.ndim or len(b) not in (1, len(a)) or b.dtype != a.dtype or b.device != a.device:
                 raise ValueError(
-                    f"the target's encoding must be of 1 or {len(a)} images, {a.dtype} on {a.device}; "
-                    f"{key} is of {len(b)}, {b.dtype} on {b.device}"
+                    f"the target's encoding must be of one image or like the prediction's: {key} is {tuple(a.shape)}, "
+                    f"{a.dtype} on {a.device} there and {tuple(b.shape)}, {b.dtype} on {b.device} in the target's"
                 )
             distances.append(self.layer_weights[key[0]] * self.distance(a, b.expand(len(a), *b.shape[1:])))
         values = torch.stack(distances).sum(dim=0)
@@ -203,10 +211,6 @@ def encode_together(x: Tensor, losses: Sequence[FeatureLoss]) -> list[Encoding]:
         TypeError: `x` is no tensor.
         ValueError: not an image batch, too small for the layers, or not where the backbone is.
     """
-    backbone = losses[0].backbone
-    check_images(x, check_values=False)
-    if x.device != backbone.device:
-        raise ValueError(f"x is on {x.device}, the backbone on {backbone.device}: move one of them")
     reductions: dict[float, dict[str, dict[str, FeatureLoss]]] = {}  # scale → layer → part → a loss that makes it
     for loss in losses:
         for scale in loss.scales:
@@ -214,7 +218,7 @@ def encode_together(x: Tensor, losses: Sequence[FeatureLoss]) -> list[Encoding]:
                 reductions.setdefault(scale, {}).setdefault(layer, {})[loss.part] = loss
     parts = reduce_scales(
         x,
-        backbone,
+        losses[0].backbone,
         reductions,
         lambda scale, layer, features: {
             (part, layer, scale): loss.reduce(features) for part, loss in reductions[scale][layer].items()

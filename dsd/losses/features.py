@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from torch import Tensor
 
 from dsd.backbones.base import Backbone
+from dsd.checks import check_feature_pair
 from dsd.contextual import check_bandwidth, contextual
 from dsd.losses.base import FeatureLoss, Reduction
 from dsd.precision import at_least_float32
@@ -24,7 +25,8 @@ def perceptual(a: Tensor, b: Tensor) -> Tensor:
         (N,), at least 0.
 
     Raises:
-        ValueError: the shapes differ.
+        TypeError: one is no tensor.
+        ValueError: one is not of feature maps; or they differ in shape, type or device.
 
     Reference:
         Johnson et al., "Perceptual losses for real-time style transfer and super-resolution", ECCV 2016.
@@ -34,7 +36,7 @@ def perceptual(a: Tensor, b: Tensor) -> Tensor:
         >>> perceptual(torch.zeros(2, 4, 3, 3), torch.ones(2, 4, 3, 3))
         tensor([1., 1.])
     """
-    _same_shape(a, b)
+    check_feature_pair(a, b, equal_sizes=True)
     return (at_least_float32(a) - at_least_float32(b)).abs().mean(dim=(1, 2, 3))
 
 
@@ -53,7 +55,8 @@ def pdl(a: Tensor, b: Tensor, p: int = 1) -> Tensor:
         (N,), at least 0.
 
     Raises:
-        ValueError: the shapes differ, or another p.
+        TypeError: one is no tensor.
+        ValueError: one is not of feature maps; or they differ in shape, type or device; or another p.
 
     Reference:
         Delbracio et al., "Projected distribution loss for image enhancement", 2020.
@@ -64,6 +67,7 @@ def pdl(a: Tensor, b: Tensor, p: int = 1) -> Tensor:
         >>> pdl(a, a.flip(3))  # the same values elsewhere
         tensor([0.])
     """
+    check_feature_pair(a, b, equal_sizes=True)
     return pdl_of_sorted(sorted_values(a), sorted_values(b), p)
 
 
@@ -74,21 +78,15 @@ def sorted_values(features: Tensor) -> Tensor:
 
 def pdl_of_sorted(a: Tensor, b: Tensor, p: int) -> Tensor:
     """:func:`pdl` of features that :func:`sorted_values` has sorted."""
-    _same_shape(a, b)
+    if a.shape != b.shape:
+        raise ValueError(f"a and b must be of images of the same size, got {tuple(a.shape)} and {tuple(b.shape)}")
     _check_p(p)
     return ((a - b).abs() if p == 1 else (a - b).square()).mean(dim=(1, 2))
 
 
 def _check_p(p: int) -> None:
-    if p not in (1, 2):
-        raise ValueError(f"p must be 1 or 2, got {p}")
-
-
-def _same_shape(a: Tensor, b: Tensor) -> None:
-    if a.shape != b.shape:
-        raise ValueError(
-            f"this measure compares images of the same size, got features of {tuple(a.shape)} and {tuple(b.shape)}"
-        )
+    if isinstance(p, bool) or p not in (1, 2):
+        raise ValueError(f"p must be 1 or 2, got {p!r}")
 
 
 class PerceptualLoss(FeatureLoss):
@@ -176,6 +174,7 @@ class ContextualLoss(FeatureLoss):
     Args:
         backbone: a network, or its name: then at ReLU2_1, 2_2 and 3_1 or the layers of `layer_weights`.
         bandwidth: h; the paper uses 0.5.
+        offset: added to CX before the logarithm; 0 is the paper's −log CX, 1e-5 what its authors' code computes.
         layer_weights: {layer: weight}; None: all of the backbone's layers, each with weight 1.
         reduction: over the batch: ``"mean"``, ``"sum"`` or ``"none"``.
 
@@ -194,12 +193,13 @@ class ContextualLoss(FeatureLoss):
         backbone: Backbone | str = "vgg19",
         bandwidth: float = 0.5,
         *,
+        offset: float = 0,
         layer_weights: Mapping[str, float] | None = None,
         reduction: Reduction = "mean",
     ) -> None:
+        check_bandwidth(bandwidth, offset)
         super().__init__(backbone, layer_weights=layer_weights, reduction=reduction)
-        check_bandwidth(bandwidth)
-        self.bandwidth = bandwidth
+        self.bandwidth, self.offset = bandwidth, offset
 
     def reduce(self, features: Tensor) -> Tensor:
         """The features themselves."""
@@ -207,4 +207,4 @@ class ContextualLoss(FeatureLoss):
 
     def distance(self, a: Tensor, b: Tensor) -> Tensor:
         """See :func:`dsd.contextual.contextual`."""
-        return contextual(a, b, self.bandwidth)
+        return contextual(a, b, self.bandwidth, offset=self.offset)

@@ -7,7 +7,7 @@ from typing import get_args
 from torch import Tensor
 
 from dsd.backbones.base import Backbone
-from dsd.checks import check_alphas, check_factors
+from dsd.checks import check_alphas, check_factors, check_feature_pair
 from dsd.descriptor import ByLayerAndAlpha
 from dsd.gram import Normalize, gram_matrix, l1_norm
 from dsd.losses.base import FeatureLoss, Reduction
@@ -24,6 +24,11 @@ def style(a: Tensor, b: Tensor, normalize: Normalize = "chw") -> Tensor:
     Returns:
         (N,), at least 0.
 
+    Raises:
+        TypeError: one is no tensor.
+        ValueError: one is not of feature maps; they differ in batch size, channels, type or device; unknown
+            `normalize`.
+
     Reference:
         Gatys et al., "Image style transfer using convolutional neural networks", CVPR 2016.
 
@@ -32,6 +37,7 @@ def style(a: Tensor, b: Tensor, normalize: Normalize = "chw") -> Tensor:
         >>> style(torch.rand(2, 4, 3, 3), torch.rand(2, 4, 5, 6)).shape
         torch.Size([2])
     """
+    check_feature_pair(a, b)
     return l1_norm(gram_matrix(a, normalize) - gram_matrix(b, normalize))
 
 

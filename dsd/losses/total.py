@@ -1,13 +1,12 @@
 """A weighted sum of losses, for which the network runs once."""
 
-import math
 from collections.abc import Mapping
-from numbers import Real
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from dsd.checks import is_number
 from dsd.losses.base import FeatureLoss, check_pair, encode_together
 
 
@@ -44,15 +43,17 @@ class LossSum(nn.Module):
 
     def __init__(self, terms: Mapping[str, tuple[float, nn.Module]]) -> None:
         super().__init__()
-        if not terms:
-            raise ValueError("terms must hold at least one loss")
+        if not isinstance(terms, Mapping) or not terms:
+            raise ValueError(
+                f"terms must be a mapping of at least one name to a weight and a loss, got {type(terms).__name__}"
+            )
         for name, term in terms.items():
-            if not (isinstance(term, tuple) and len(term) == 2 and isinstance(term[0], Real)):
+            if not (isinstance(term, tuple) and len(term) == 2):
                 raise ValueError(
                     f"each term must be a pair of a weight and a loss, {name} is of type {type(term).__name__}"
                 )
-            if not math.isfinite(term[0]):
-                raise ValueError(f"the weight of {name} must be finite, got {term[0]}")
+            if not is_number(term[0]):
+                raise ValueError(f"the weight of {name} must be a finite number, got {term[0]!r}")
             if not isinstance(term[1], nn.Module) or isinstance(term[1], LossSum):
                 raise ValueError(f"the loss of {name} must be a module, and no sum; got {type(term[1]).__name__}")
             if getattr(term[1], "reduction", "mean") == "none":
@@ -91,7 +92,7 @@ class LossSum(nn.Module):
 
         Raises:
             TypeError: `x` or `y` is something else.
-            ValueError: predictions and targets don't fit each other.
+            ValueError: predictions and targets don't fit each other; a loss returns no number.
         """
         check_pair(x, y, any(loss.equal_sizes for loss in self._on_features()))
         targets = self.encode(y) if isinstance(y, Tensor) else y
@@ -105,5 +106,8 @@ class LossSum(nn.Module):
             else:
                 check_pair(x, targets[name], equal_sizes=True)
                 terms[name] = loss(x, targets[name])
+                if not isinstance(terms[name], Tensor) or terms[name].ndim:
+                    got = tuple(terms[name].shape) if isinstance(terms[name], Tensor) else type(terms[name]).__name__
+                    raise ValueError(f"the loss of {name} must return a number, a tensor of shape (); got {got}")
         total = torch.stack([weight * term for weight, term in zip(self.weights, terms.values(), strict=True)]).sum()
         return total, terms

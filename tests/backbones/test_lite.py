@@ -67,6 +67,7 @@ def test_comes_with_the_package_and_says_so(no_weights):
         "weights": "vgg19-lite.safetensors",
         "weights_sha256": SHA256,
         "precision": "float32",
+        "padding": "zeros",
     }
     assert not any(parameter.requires_grad for parameter in network.train().parameters())
 

@@ -159,6 +159,7 @@ def test_a_partial_file_is_fine_when_it_holds_the_layers(file, state):
         "weights": "weights.pth",
         "weights_sha256": hashlib.sha256(file.read_bytes()).hexdigest(),
         "precision": "float32",
+        "padding": "zeros",
     }
     with pytest.raises(ValueError, match=r"weights.pth lacks features.10.weight, which the layers asked for need"):
         VGG19(("relu3_1",), weights=file)

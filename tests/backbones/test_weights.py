@@ -38,6 +38,29 @@ def test_refuses_damaged_files(tmp_path, name, damage):
         read_state(path)
 
 
+@pytest.mark.parametrize("place", [0.3, 0.5, 0.6])
+def test_a_flipped_bit_in_pytorchs_format_is_noticed(tmp_path, place):
+    """PyTorch itself reads on: it does not look at the checksums in its zips."""
+    path = tmp_path / "x.pth"
+    torch.save({"a": torch.rand(5000)}, path)
+    content = bytearray(path.read_bytes())
+    content[int(place * len(content))] ^= 1
+    path.write_bytes(content)
+    torch.load(path, weights_only=True)
+    with pytest.raises(ValueError, match=r"x\.pth is not a readable weight file \(damaged, cut"):
+        read_state(path)
+
+
+def test_whatever_a_reader_raises_the_file_is_named(tmp_path, monkeypatch):
+    def fail(*_, **__):
+        raise AttributeError("what a damaged pickle may lead to")
+
+    torch.save({"a": torch.rand(5)}, tmp_path / "x.pth")
+    monkeypatch.setattr(torch, "load", fail)
+    with pytest.raises(ValueError, match=r"x\.pth is not a readable weight file"):
+        read_state(tmp_path / "x.pth")
+
+
 def test_refuses_what_holds_no_tensors(tmp_path):
     torch.save({"a": "text"}, tmp_path / "x.pth")
     with pytest.raises(ValueError, match=r"must hold a state dict of tensors, its 'a' is none"):
@@ -53,6 +76,12 @@ def test_fills_what_fits_and_refuses_the_rest():
         ({"w": torch.ones(3)}, r"it has w of shape \(3,\), net has \(2,\)"),
         ({"w": torch.tensor([1, float("inf")])}, "NaN or infinite values in w"),
         ({"w": torch.ones(2), "v": torch.ones(2)}, "it is not a net: it holds v, which net has not"),
+        ({"w": "text"}, "it must have a tensor in w, got str"),
+        ({"w": torch.ones(2, dtype=torch.int64)}, r"a dense floating-point tensor in w, got .*torch\.int64"),
+        ({"w": torch.ones(2, dtype=torch.complex64)}, r"a dense floating-point tensor in w, got .*torch\.complex64"),
+        ({"w": torch.ones(2).to_sparse()}, r"a dense floating-point tensor in w, got .*torch\.sparse_coo"),
+        ({"w": torch.ones(2, device="meta")}, "a dense floating-point tensor in w, got one that is without values"),
+        ({"w": torch.tensor([1, 1e300], dtype=torch.float64)}, "NaN or infinite values in w"),
     ):
         with pytest.raises(ValueError, match=message):
             fill(parameters, state, "it", "net")

@@ -6,9 +6,19 @@ import pytest
 import torch
 from PIL import Image
 
-from dsd import downscale, gram_matrix, l1_norm, patch_gram
+from dsd import VGG19, downscale, gram_matrix, l1_norm, paper, patch_gram
 from dsd.data.views import Photographs
-from dsd.experiments.fig2_dissimilarity import KINDS, deep_and_patch_grams, dissimilarities, measure, summarise
+from dsd.experiments import provenance
+from dsd.experiments.fig2_dissimilarity import (
+    SURROUNDINGS,
+    compute,
+    dissimilarities,
+    draw,
+    encode_scales,
+    summarise,
+    surrounded_grams,
+)
+from dsd.experiments.provenance import Result
 
 
 @pytest.fixture(scope="module")
@@ -29,65 +39,198 @@ def photographs(classes):
     return Photographs.from_folder(classes, resize=None, crop=24)
 
 
+@pytest.fixture(scope="module")
+def networks():
+    return {padding: VGG19(("relu1_2", "relu2_1"), "random", padding=padding) for padding in ("zeros", "reflect")}
+
+
 @pytest.fixture
-def encode(backbone):
-    return partial(deep_and_patch_grams, backbone=backbone, patch_sizes=[2])
+def encode(networks):
+    return partial(encode_scales, networks=networks, alpha=2, sides=[24, 16], patch_sizes=[2])
 
 
-def test_values_are_those_of_one_pair_at_a_time(photographs, encode, backbone):
+def test_values_are_those_of_one_pair_at_a_time(photographs, encode, networks):
     pairs = [(0, 3), (7, 2), (4, 11)]
-    values = dissimilarities(photographs, pairs, "Random", encode, alpha=2, batch_size=3)
+    values = dissimilarities(photographs, pairs, "Random", encode, batch_size=3)
     images = [photographs[index][None] for pair in pairs for index in pair]
-    for name, of in [("relu2_1", lambda x: gram_matrix(backbone(x)["relu2_1"])), ("n=2", lambda x: patch_gram(x, 2))]:
-        mine = values[values.descriptor == name]
-        own = [l1_norm(of(x) - of(downscale(x, 2))).item() for x in images]
-        np.testing.assert_allclose(mine.value[mine.kind == "Self"], own, rtol=1e-4)
-        between = [l1_norm(of(x) - of(y)).item() for x, y in zip(images[0::2], images[1::2], strict=True)]
-        np.testing.assert_allclose(mine.value[mine.kind == "Random"], between, rtol=1e-4)
+    assert set(values.images) == {photographs.name}
+    assert len(values) == 3 * (2 * 2 * 2 + 1)
+    of = {
+        (24, "none", "n=2"): lambda x: patch_gram(x, 2),
+        (24, "reflect", "relu2_1"): lambda x: gram_matrix(networks["reflect"](x)["relu2_1"]),
+        (24, "zeros", "relu1_2"): lambda x: gram_matrix(networks["zeros"](x)["relu1_2"]),
+    }
+    of[16, "zeros", "relu1_2"] = of[24, "zeros", "relu1_2"]
+    values = values.set_index(["side", "padding", "descriptor"]).sort_index(kind="stable")
+    for key, gram in of.items():
+        side, mine = key[0], values.loc[key]
+        inner = [x[..., (24 - side) // 2 :, (24 - side) // 2 :][..., :side, :side] for x in images]
+        own = [l1_norm(gram(x) - gram(downscale(x, 2))).item() for x in inner]
+        np.testing.assert_allclose(mine.own, np.reshape(own, (3, 2)).mean(1), rtol=1e-4)
+        between = [l1_norm(gram(x) - gram(y)).item() for x, y in zip(inner[0::2], inner[1::2], strict=True)]
+        np.testing.assert_allclose(mine.between, between, rtol=1e-4)
 
 
-def test_measure_finds_classes_closer_than_random_pairs(photographs, encode):
-    values = measure(photographs, photographs, encode, alpha=2)
-    summary = summarise(values, resamples=200).set_index(["descriptor", "kind"])
-    assert summary.loc[("n=2", "Same class"), "count"] == 6
-    assert summary.loc[("n=2", "Self"), "count"] == 2 * summary.loc[("n=2", "Random"), "count"] >= 8
-    assert summary.loc[("n=2", "Same class"), "ratio_high"] < 0.5
+def test_classes_are_closer_than_random_pairs(photographs, encode):
+    values = [
+        dissimilarities(photographs, photographs.pairs(same_group=kind == "Same class"), kind, encode)
+        for kind in ("Random", "Same class")
+    ]
+    summary = (
+        summarise(pd.concat(values), resamples=200).set_index(["side", "padding", "descriptor", "kind"]).sort_index()
+    )
+    patches = summary.loc[(24, "none", "n=2")]
+    assert patches.loc["Same class", "count"] == 6
+    assert patches.loc["Self", "count"] == 2 * patches.loc["Random", "count"] >= 8
+    assert patches.loc["Same class", "ratio_high"] < 0.5
 
 
-def test_measure_needs_pairs_before_it_computes(tmp_path, photographs):
-    Image.new("RGB", (24, 24)).save(tmp_path / "only.png")
-    only = Photographs.from_folder(tmp_path, resize=None, crop=24)
-    with pytest.raises(ValueError, match="has 0 pairs of two photographs, at least 2 are needed"):
-        measure(only, photographs, encode=None, alpha=2)
-    with pytest.raises(ValueError, match="has 0 pairs of the same photograph"):
-        measure(photographs, only, encode=None, alpha=2)
+def test_no_padding_reaches_what_is_surrounded_by_the_photograph():
+    """As many pixels as the sample preset leaves around the smaller copy: 128 / 4."""
+    x = torch.rand(1, 3, 72, 72)
+    zeros, other = (
+        surrounded_grams(x, VGG19(paper.FIG2["layers"], "random", padding=padding), 1, 32)
+        for padding in ("zeros", "replicate")
+    )
+    assert [layer for layer, _ in zeros] == paper.FIG2["layers"]
+    for key in zeros:
+        torch.testing.assert_close(zeros[key], other[key], rtol=1e-4, atol=1e-7)
+
+
+def test_surroundings_are_left_out_of_the_features(networks):
+    x = torch.rand(2, 3, 24, 24)
+    encoded = encode_scales(x, networks, 2, sides=[24], surroundings=8)
+    assert {side for side, *_ in encoded} == {24, 8}
+    assert (24, SURROUNDINGS, "relu2_1") not in encoded
+    big, small = encoded[8, SURROUNDINGS, "relu2_1"]
+    torch.testing.assert_close(big, gram_matrix(networks["zeros"](x)["relu2_1"][..., 4:-4, 4:-4]))
+    torch.testing.assert_close(small, gram_matrix(networks["zeros"](downscale(x, 2))["relu2_1"][..., 2:-2, 2:-2]))
+    torch.testing.assert_close(
+        encoded[8, "reflect", "relu2_1"][0], gram_matrix(networks["reflect"](x[..., 8:-8, 8:-8])["relu2_1"])
+    )
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"sides": [24, 26]}, "squares must have sides of 1 to 24 pixels, the images' own; got 24, 26"),
+        ({"sides": [24], "surroundings": 12}, "got 24, 0"),
+        ({"sides": [24], "surroundings": 6}, "surroundings must be a multiple of 4 pixels, alpha times the largest"),
+    ],
+)
+def test_refuses_squares_that_are_not_there(networks, options, message):
+    with pytest.raises(ValueError, match=message):
+        encode_scales(torch.rand(1, 3, 24, 24), networks, 2, **options)
 
 
 def test_equal_images_are_an_error_not_a_division_by_zero(photographs):
-    values = measure(photographs, photographs, lambda x: {"nothing": torch.zeros(len(x), 2, 2)}, alpha=2)
+    def nothing(x):
+        return {(24, "zeros", "nothing"): (torch.zeros(len(x), 2, 2), torch.zeros(len(x), 2, 2))}
+
     with pytest.raises(ValueError, match="the images do not differ"):
-        summarise(values)
+        summarise(dissimilarities(photographs, [(0, 1), (2, 3)], "Random", nothing))
 
 
 def test_summary_against_a_bootstrap_written_out():
     generator = np.random.default_rng(1)
-    samples = {"Random": generator.gamma(4, 1, 300), "Same class": generator.gamma(4, 0.5, 200), "Self": np.ones(50)}
-    values = pd.concat([pd.DataFrame({"descriptor": "d", "kind": k, "value": v}) for k, v in samples.items()])
-    summary = summarise(values, resamples=4000).set_index("kind")
-    assert tuple(summary.index) == KINDS
-    random, same = (
-        generator.choice(samples[kind], (4000, len(samples[kind]))).mean(1) for kind in ("Random", "Same class")
+    size = {"Random": 300, "Same class": 200}
+    between = {"Random": generator.gamma(4, 1, 300), "Same class": generator.gamma(4, 0.5, 200)}
+    own = {"zeros": between["Random"] + generator.normal(0, 0.3, 300)}
+    own["reflect"] = own["zeros"] - 1 + generator.normal(0, 0.1, 300)
+    tables = [
+        pd.DataFrame({"padding": padding, "kind": kind, "between": between[kind], "own": values[: size[kind]]})
+        for padding, values in own.items()
+        for kind in size
+    ]
+    values = pd.concat(tables).assign(images="set", side=24, descriptor="d")
+    summary = summarise(values, resamples=4000).set_index(["padding", "kind"]).sort_index()
+    assert set(summary.loc["zeros"].index) == {"Random", "Same class", "Self"}
+    draws = generator.integers(300, size=(4000, 300))
+    random, zeros, reflect = (x[draws].mean(1) for x in (between["Random"], own["zeros"], own["reflect"]))
+    same = generator.choice(between["Same class"], (4000, 200)).mean(1)
+    for (padding, kind), column, expected in (
+        (("zeros", "Random"), "mean", random),
+        (("zeros", "Random"), "ratio", random / between["Random"].mean()),
+        (("zeros", "Same class"), "ratio", same / random),
+        (("zeros", "Self"), "mean", zeros),
+        (("reflect", "Self"), "ratio", reflect / random),
+        (("zeros - reflect", "Difference"), "ratio", (zeros - reflect) / random),
+    ):
+        row = summary.loc[(padding, kind)]
+        limits = row[[f"{column}_low", f"{column}_high"]].astype(float)
+        np.testing.assert_allclose(limits, np.quantile(expected, [0.025, 0.975]), rtol=0.02)
+    assert summary.loc[("zeros", "Self"), "ratio"] == pytest.approx(own["zeros"].mean() / between["Random"].mean())
+    of_difference = summary.loc[("zeros - reflect", "Difference")]
+    assert of_difference.ratio == pytest.approx((own["zeros"] - own["reflect"]).mean() / between["Random"].mean())
+    assert of_difference["count"] == 600
+
+
+@pytest.fixture
+def small(parameters_of, classes):
+    """Parameters of a quick run over the classes."""
+    changes = {"layers": ["relu1_2"], "patch_sizes": [2], "resize": 24, "crop": 24, "sides": [16], "crops": 1}
+    folders = dict.fromkeys(("images", "same_class_images"), str(classes))
+    return partial(parameters_of, "fig2", **changes, alpha=2, **folders)
+
+
+def run(parameters):
+    return {key: value for key, value in parameters.items() if key not in ("preset", "redraw")}
+
+
+def test_same_class_is_relative_to_its_own_random(small, classes, tmp_path):
+    named = [str(path) for path in sorted(classes.rglob("0.png"))] + [str(next(classes.rglob("1.png")))]
+    parameters = small(
+        same_class_size=16,
+        sides=[12],
+        further=[
+            {"images": named, "name": "four", "sides": [24], "surroundings": 8},
+            {"images": "embedded", "sides": [16], "count": 4},
+            {"images": str(classes), "sides": [24]},  # those of (a): left out
+        ],
     )
-    np.testing.assert_allclose(
-        summary.loc["Random", ["mean_low", "mean_high"]].astype(float), np.quantile(random, [0.025, 0.975]), rtol=0.01
-    )
-    np.testing.assert_allclose(
-        summary.loc["Same class", ["ratio_low", "ratio_high"]].astype(float),
-        np.quantile(same / random, [0.025, 0.975]),
-        rtol=0.02,
-    )
-    np.testing.assert_allclose(
-        summary["ratio"].astype(float),
-        [1, samples["Same class"].mean() / samples["Random"].mean(), 1 / samples["Random"].mean()],
-    )
-    assert summary.loc["Self", "mean_low"] == summary.loc["Self", "mean_high"] == 1
+    computed = compute(**run(parameters))
+    table = computed.table.set_index(["images", "side", "padding", "descriptor", "kind"]).sort_index()
+    assert table.index.is_unique
+    squares = {(images, side) for images, side, *_ in table.index}
+    name = classes.name
+    assert squares == {
+        (name, 24),
+        (name, 12),
+        (name, 16),
+        ("four", 24),
+        ("four", 8),
+        ("scikit-image's photographs", 16),
+    }
+    same = table.loc[(name, 16, "zeros", "relu1_2")]
+    assert same.loc["Same class", "ratio"] == same.loc["Same class", "mean"] / same.loc["Random", "mean"]
+    assert "Same class" not in table.loc[(name, 24, "zeros", "relu1_2")].index
+    assert set(table.loc[("four", 8)].index.get_level_values("padding")) >= {"zeros", "replicate", SURROUNDINGS}
+    assert [data.name for data in computed.datasets.values()] == [name, name, "four", "scikit-image's photographs"]
+    assert computed.backbone.provenance()["padding"] == "zeros"
+    origin = provenance.provenance(parameters, computed.backbone, computed.datasets, 0)
+    figure = draw(Result("fig2", computed.table, origin))
+    bars, _, *panels = figure.get_axes()
+    assert len(bars.patches) == 3
+    assert len(panels) == 1
+    assert len(panels[0].containers) == 2 * 3 + 1  # zeros and reflection of three sets, one of them surrounded
+
+
+def test_the_same_images_at_the_same_size_are_measured_once(small):
+    table = compute(**run(small(paddings=["zeros"]))).table
+    assert set(table.side) == {24, 16}
+    assert list(table[(table.side == 24) & (table.descriptor == "relu1_2")].kind) == ["Random", "Same class", "Self"]
+
+
+def test_refuses_what_would_be_counted_twice_or_has_no_pairs(small, classes, tmp_path):
+    other = tmp_path / "again" / classes.name
+    other.mkdir(parents=True)
+    for number in range(2):
+        Image.new("RGB", (24, 24)).save(other / f"{number}.png")
+    message = rf"two sets of images of one name and side: {classes.name} \(24²\)"
+    with pytest.raises(ValueError, match=message):
+        compute(**run(small(same_class_images=str(other), crops=2)))
+    (other / "1.png").unlink()
+    with pytest.raises(ValueError, match="has 0 pairs of two photographs, at least 2 are needed"):
+        compute(**run(small(images=str(other), sides=[], same_class_size=16)))
+    with pytest.raises(ValueError, match="has 0 pairs of the same photograph"):
+        compute(**run(small(same_class_images=str(other), same_class_size=16, sides=[])))
