@@ -108,4 +108,4 @@ def test_add_a_data_set(copy):
     code = "from dsd.data.rated_sets import load_rated; rated = load_rated('kadid10k', None)"
     code += "; print(rated.provenance()['summary']); print([pair.preference for pair in rated.pairs])"
     shown = python(copy, "-c", code)
-    assert shown.splitlines() == ["KADID-10k (1 references, 3 pairs)", "[2.0, 3.5, 1.5]"]
+    assert shown.splitlines() == ["KADID-10k (1 reference, 3 pairs)", "[2.0, 3.5, 1.5]"]

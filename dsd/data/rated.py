@@ -5,11 +5,12 @@ import hashlib
 import itertools
 import math
 import os
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from dsd.data.distortion_types import type_in_name
 from dsd.paths import find_folder
 
 Kind = Literal["probability", "score difference"]
@@ -35,6 +36,7 @@ class RatedImages:
         name: what a table calls the data set.
         pairs: the pairs, those of a reference in any order.
         kind: what `preference` is in each of them.
+        types: {image: its distortion}, of images whose names don't say it; see :func:`.type_in_name`.
 
     Example:
         >>> pair = Pair(Path("set/x.png"), Path("set/x/blurred.png"), Path("set/x/noisy.png"), 0.7)
@@ -45,6 +47,7 @@ class RatedImages:
     name: str
     pairs: list[Pair]
     kind: Kind
+    types: Mapping[Path, str] = field(default_factory=dict)
 
     @classmethod
     def pieapp(cls, folder: str | Path, split: str = "test") -> "RatedImages":
@@ -91,7 +94,8 @@ class RatedImages:
 
         - reference, a, b, preference: the probability that a is preferred to b.
         - reference, distorted, and a score: `dmos` or `score` (higher is worse), or `mos` (higher is better). Each two
-          images of a reference are a pair, in the order of the table; its preference is how much worse b is than a.
+          images of a reference are a pair, in the order of the table; its preference is how much worse b is than a. A
+          column `distortion` says of what type the distortion is.
 
         Args:
             path: the CSV, or its path under the data root. Its folder gives the set its name.
@@ -112,6 +116,7 @@ class RatedImages:
             )
         pairs = []
         badness: dict[Path, dict[Path, float]] = {}
+        types: dict[Path, str] = {}
         for line, cells in rows:
             row = dict(zip(header, cells, strict=True))
             reference = path.parent / row["reference"]
@@ -122,12 +127,14 @@ class RatedImages:
             rated, distorted = badness.setdefault(reference, {}), path.parent / row["distorted"]
             if distorted in rated:
                 raise ValueError(f"{path}, line {line}: one row per image is expected, {row['distorted']} has another")
+            types[distorted] = row.get("distortion", "")
             rated[distorted] = SCORES[scores[0]] * _number(path, line, scores[0], row[scores[0]])
         for reference, rated in badness.items():
             pairs += [Pair(reference, a, b, rated[b] - rated[a]) for a, b in itertools.combinations(rated, 2)]
         if not pairs:
             raise ValueError(f"{path}: at least two distorted images of one reference are expected")
-        return cls(path.parent.name, _complete(pairs, path), "probability" if probabilities else "score difference")
+        kind: Kind = "probability" if probabilities else "score difference"
+        return cls(path.parent.name, _complete(pairs, path), kind, types)
 
     @property
     def root(self) -> Path:
@@ -141,6 +148,10 @@ class RatedImages:
             distorted.setdefault(pair.reference, set()).update((pair.a, pair.b))
         return {reference: sorted(images) for reference, images in distorted.items()}
 
+    def type_of(self, image: Path) -> str:
+        """The distortion of one of its images; "" where neither the file's name nor a table says it."""
+        return type_in_name(image.stem) or self.types.get(image, "")
+
     def provenance(self) -> dict[str, str | int]:
         """What a table must say about its data: name, counts, SHA-256 of the relative file names and preferences."""
         root = self.root
@@ -151,7 +162,7 @@ class RatedImages:
         )
         images = self.images()
         return {
-            "summary": f"{self.name} ({len(images)} references, {len(self.pairs)} pairs)",
+            "summary": f"{self.name} ({len(images)} reference{'s' * (len(images) > 1)}, {len(self.pairs)} pairs)",
             "dataset": self.name,
             "references": len(images),
             "images": sum(map(len, images.values())),

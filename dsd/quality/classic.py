@@ -1,11 +1,10 @@
 """The customary full-reference measures, torchmetrics': each a function of the device that makes (x, y) → (N,)."""
 
-import pickle
 from collections.abc import Callable
 from functools import partial
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torchmetrics.functional.image import (
     multiscale_structural_similarity_index_measure,
     peak_signal_noise_ratio,
@@ -40,25 +39,3 @@ def _ms_ssim(x: Tensor, y: Tensor) -> Tensor:
     if min(x.shape[2:]) <= 160:
         raise ValueError(f"MS-SSIM's five scales need images of at least 161×161 pixels, got {tuple(x.shape[2:])}")
     return multiscale_structural_similarity_index_measure(x, y, data_range=1.0, reduction="none").reshape(len(x))
-
-
-def lpips(device: torch.device) -> Score:
-    """LPIPS 0.1 with AlexNet.
-
-    Raises:
-        FileNotFoundError: torchvision's AlexNet is not there and could not be downloaded.
-    """
-    from torchmetrics.image.lpip import LearnedPerceptualImagePatchSimilarity
-
-    try:
-        network = LearnedPerceptualImagePatchSimilarity("alex", normalize=True).net.to(device)
-    except (OSError, RuntimeError, pickle.UnpicklingError) as error:
-        raise FileNotFoundError(
-            f"LPIPS needs torchvision's AlexNet, which is not in its cache and could not be downloaded ({error}). "
-            "data/README.md says where the file goes"
-        ) from error
-    return partial(_lpips, network)
-
-
-def _lpips(network: nn.Module, x: Tensor, y: Tensor) -> Tensor:
-    return network(x, y, normalize=True).reshape(len(x))

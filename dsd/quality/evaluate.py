@@ -1,6 +1,7 @@
 """Tables 1 and 2: how well measures agree with human ratings."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 import numpy as np
@@ -14,6 +15,7 @@ from tqdm import tqdm
 
 from dsd.data.images import load_image
 from dsd.data.rated import RatedImages
+from dsd.quality.resampling import Bootstrap, interval
 
 KEYS = ["reference", "distorted"]
 E = TypeVar("E")
@@ -62,27 +64,88 @@ def score(
     return pd.DataFrame(rows)
 
 
+@dataclass(frozen=True)
+class Agreement:
+    """How well measures agree with people: made by :func:`agreement`."""
+
+    statistics: Mapping[str, pd.DataFrame]
+    """{statistic: a column for each measure; the first row is of all images, each further one of resampled ones}."""
+    bandwidths: Mapping[str, float] = field(default_factory=dict)
+    """Of each measure's logistic function, where there is one."""
+    alone: pd.DataFrame = field(default_factory=pd.DataFrame)
+    """`pearson` of each reference alone, where it was computed: a row for each reference, a column for each measure."""
+
+    def table(self) -> pd.DataFrame:
+        """One row per measure: `measure`, then each statistic and its 95 % interval (`_low`, `_high`); `bandwidth`.
+
+        `pearson_lowest` and `pearson_highest` are those of the references, each taken alone.
+        """
+        measures = next(iter(self.statistics.values())).columns
+        table = pd.DataFrame([{"measure": measure, **self._row(measure)} for measure in measures])
+        return table.assign(bandwidth=table.measure.map(self.bandwidths)) if self.bandwidths else table
+
+    def differences(self, pairs: Iterable[tuple[str, str]]) -> pd.DataFrame:
+        """How much better one measure agrees than another, with paired 95 % intervals: of the same resampled images.
+
+        Args:
+            pairs: (measure, the one that is subtracted).
+
+        Returns:
+            One row per pair: `measure`, `minus`, then each statistic's difference, `_low` and `_high`; and the lowest
+            and the highest difference of `pearson` of the references, each taken alone.
+        """
+        return pd.DataFrame([{"measure": a, "minus": b, **self._row(a, b)} for a, b in pairs])
+
+    def _row(self, measure: str, minus: str | None = None) -> dict[str, float]:
+        def of(table: pd.DataFrame) -> pd.Series:
+            return table[measure] - (0 if minus is None else table[minus])
+
+        row = {
+            name + end: value
+            for name, table in self.statistics.items()
+            for end, value in zip(("", "_low", "_high"), interval(of(table)), strict=True)
+        }
+        if not self.alone.empty:
+            row |= {"pearson_lowest": of(self.alone).min(), "pearson_highest": of(self.alone).max()}
+        return row
+
+
 def correlations(scores: pd.DataFrame, rated: RatedImages, *, resamples: int = 2000, seed: int = 0) -> pd.DataFrame:
+    """Agreement of measures with people, as a table: see :func:`agreement` and :meth:`Agreement.table`."""
+    return agreement(scores, rated, resamples=resamples, seed=seed).table()
+
+
+def agreement(
+    scores: pd.DataFrame,
+    rated: RatedImages,
+    *,
+    bandwidth: float | None = None,
+    resamples: int = 2000,
+    seed: int = 0,
+) -> Agreement:
     """Agreement of measures with people over all pairs, with Δ = L(b, ref) − L(a, ref).
 
     - `pearson`: correlation of preference and Δ, as the paper defines it.
-    - `pearson_logistic`: of preference and 1 / (1 + exp(−kΔ)), which the authors computed, with the `bandwidth` k > 0
-      that maximises it: the best of 51 values of k·std(Δ) from 1e-2 to 1e3, refined between its neighbours.
+    - `pearson_logistic`: of preference and 1 / (1 + exp(−kΔ)), which the authors computed, with the bandwidth k. Where
+      none is given, the k > 0 that maximises it: the best of 51 values of k·std(Δ) from 1e-2 to 1e3, refined between
+      its neighbours.
     - `spearman`: of ranks.
     - `agreement`: the share of pairs where Δ's sign is the human majority's; Δ = 0 counts one half, pairs without a
       majority are left out.
 
-    Each has a 95 % percentile bootstrap interval (`_low`, `_high`) over references: whole references are resampled, as
-    their pairs share images. k and the ranks are those of all pairs throughout. One reference gives no interval.
+    Each is also computed for resampled references and images, see :class:`.Bootstrap`. k and the ranks are those of all
+    pairs throughout.
 
     Args:
         scores: as from :func:`score`.
         rated: the pairs.
+        bandwidth: k. None: each measure's best.
         resamples: of the bootstrap.
         seed: of the bootstrap.
 
     Returns:
-        One row per measure. NaN where a correlation is not defined: a constant measure, or values that are not finite.
+        Statistics of each measure. NaN where a correlation is not defined: a constant measure, or values that are not
+        finite.
 
     Raises:
         ValueError: `scores` lacks an image of `rated`, or has one twice.
@@ -96,52 +159,56 @@ def correlations(scores: pd.DataFrame, rated: RatedImages, *, resamples: int = 2
         >>> x, blurred, noisy, dark = (Path(name) for name in ("x.png", "blurred.png", "noisy.png", "dark.png"))
         >>> rated = RatedImages("set", [Pair(x, blurred, noisy, 0.7), Pair(x, noisy, dark, 0.1)], "probability")
         >>> scores = pd.DataFrame({"reference": "x.png", "distorted": ["blurred.png", "noisy.png", "dark.png"]})
-        >>> correlations(scores.assign(dsd=[0.1, 0.4, 0.2]), rated)[["measure", "pearson", "agreement"]]
+        >>> agreement(scores.assign(dsd=[0.1, 0.4, 0.2]), rated).table()[["measure", "pearson", "agreement"]]
           measure  pearson  agreement
         0     dsd      1.0        1.0
     """
-    delta = _differences(scores, rated)
+    delta = pair_differences(scores, rated)
+    x, measures = delta.to_numpy(), list(delta.columns)
     preference = np.array([pair.preference for pair in rated.pairs])
-    majority = np.sign(preference - (0.5 if rated.kind == "probability" else 0))
-    groups, references = pd.factorize(np.array([str(pair.reference) for pair in rated.pairs]))
-    count = len(references)
-    # How often each reference counts: once for the estimate itself, then as drawn.
-    draws = np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), resamples)
-    weights = np.vstack([np.ones(count), draws])
-
-    def totals(*values: np.ndarray) -> np.ndarray:
-        return np.stack([np.bincount(groups, of_pairs) for of_pairs in values]) @ weights.T
-
-    def correlation(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-        x, y = _centred(x), _centred(y)
-        n, sx, sy, sxx, syy, sxy = totals(np.ones_like(x), x, y, x * x, y * y, x * y)
-        of_x, of_y = sxx - sx**2 / n, syy - sy**2 / n
-        constant = (of_x <= 1e-12 * of_x[0]) | (of_y <= 1e-12 * of_y[0])
-        return np.where(constant, np.nan, (sxy - sx * sy / n) / np.sqrt(of_x * of_y)).clip(-1, 1)
-
-    rows = []
-    with np.errstate(divide="ignore", invalid="ignore"):
-        for measure, x in delta.items():
-            bandwidth = _bandwidth(x, preference)
-            agreeing = np.where(majority == 0, 0, (1 + majority * np.sign(x)) / 2)
-            agreed, decided = totals(agreeing, majority != 0)
-            estimates = {
-                "pearson": correlation(x, preference),
-                "pearson_logistic": correlation(expit(bandwidth * x), preference),
-                "spearman": correlation(rankdata(x), rankdata(preference)),
-                "agreement": agreed / decided,
-            }
-            row: dict[str, str | float] = {"measure": measure, "bandwidth": bandwidth}
-            for name, values in estimates.items():
-                sure = count > 1 and np.isfinite(values[0]) and np.isfinite(values[1:]).any()
-                low, high = np.nanpercentile(values[1:], [2.5, 97.5]) if sure else (np.nan, np.nan)
-                row |= {name: values[0], f"{name}_low": low, f"{name}_high": high}
-            rows.append(row)
-    return pd.DataFrame(rows)
+    majority = majorities(rated)[:, None]
+    bandwidths = {
+        measure: _bandwidth(values, preference) if bandwidth is None else bandwidth
+        for measure, values in zip(measures, x.T, strict=True)
+    }
+    bootstrap = Bootstrap(rated, resamples, seed)
+    with np.errstate(invalid="ignore"):
+        y = preference[:, None]
+        statistics = {
+            "pearson": bootstrap.correlation(x, y),
+            "pearson_logistic": bootstrap.correlation(expit(x * np.array(list(bandwidths.values()))), y),
+            "spearman": bootstrap.correlation(rankdata(x, axis=0), rankdata(y, axis=0)),
+            "agreement": bootstrap.mean((1 + majority * np.sign(x)) / 2, majority != 0),
+        }
+    rows: dict[str, list[int]] = {}
+    for index, pair in enumerate(rated.pairs):
+        rows.setdefault(str(pair.reference), []).append(index)
+    alone = {
+        reference: Bootstrap(replace(rated, pairs=[rated.pairs[i] for i in own]), 0).correlation(x[own], y[own])[0]
+        for reference, own in rows.items()
+    }
+    return Agreement(
+        {name: pd.DataFrame(values, columns=measures) for name, values in statistics.items()},
+        bandwidths,
+        pd.DataFrame.from_dict(alone, orient="index", columns=measures),
+    )
 
 
-def _differences(scores: pd.DataFrame, rated: RatedImages) -> dict[str, np.ndarray]:
-    """{measure: Δ of each pair}."""
+def majorities(rated: RatedImages) -> np.ndarray:
+    """1 for each pair whose `a` most people prefer, −1 where they prefer `b`, else 0."""
+    return np.sign(np.array([pair.preference for pair in rated.pairs]) - (0.5 if rated.kind == "probability" else 0))
+
+
+def pair_differences(scores: pd.DataFrame, rated: RatedImages) -> pd.DataFrame:
+    """Δ = L(b, ref) − L(a, ref): a row for each pair, a column for each measure.
+
+    Args:
+        scores: as from :func:`score`.
+        rated: the pairs.
+
+    Raises:
+        ValueError: `scores` lacks an image of `rated`, or has one twice.
+    """
     table = scores.set_index(KEYS)
     if not table.index.is_unique:
         raise ValueError(f"scores must have one row per image, {table.index[table.index.duplicated()][0]} has several")
@@ -153,26 +220,22 @@ def _differences(scores: pd.DataFrame, rated: RatedImages) -> dict[str, np.ndarr
     if missing:
         raise ValueError(f"scores lack {len(missing)} images of {rated.name}, the first is {missing[0]}")
     with np.errstate(invalid="ignore"):
-        delta = table.loc[b].to_numpy(float) - table.loc[a].to_numpy(float)
-    return dict(zip(table.columns, delta.T, strict=True))
-
-
-def _centred(x: np.ndarray) -> np.ndarray:
-    return x - x.mean() if (x != x[0]).any() else np.zeros(len(x))
+        return pd.DataFrame(table.loc[b].to_numpy(float) - table.loc[a].to_numpy(float), columns=table.columns)
 
 
 def _bandwidth(x: np.ndarray, preference: np.ndarray) -> float:
     """The k > 0 for which 1 / (1 + exp(−kx)) correlates best with preference."""
     finite = x[np.isfinite(x)]
     scale = finite.std() if len(finite) else 0
-    target = _centred(preference)
+    target = preference - preference.mean()
 
     def loss(log_k: float) -> float:
-        y = _centred(expit(np.exp(log_k) * x))
+        y = expit(np.exp(log_k) * x)
+        y -= y.mean()
         saturated = y.std() < 1e-8  # what is left is rounding
         return np.inf if saturated else -float(y @ target / np.sqrt((y @ y) * (target @ target)))
 
-    if np.isnan(x).any() or scale == 0 or not target.any():
+    if np.isnan(x).any() or scale == 0 or (preference == preference[0]).all():
         return np.nan
     grid = np.log(np.geomspace(1e-2, 1e3, 51) / scale)
     losses = [loss(log_k) for log_k in grid]

@@ -33,6 +33,7 @@ class MetricInfo:
 
 
 _DSD = "Kligvasser et al., Deep self-dissimilarities as powerful visual fingerprints, NeurIPS 2021"
+_LPIPS = "Zhang et al., The unreasonable effectiveness of deep features as a perceptual metric, CVPR 2018"
 
 METRICS: Mapping[str, MetricInfo] = {
     "dsd": MetricInfo(
@@ -90,11 +91,8 @@ METRICS: Mapping[str, MetricInfo] = {
         higher_is_better=True,
         range=(0, 1),
     ),
-    "lpips": MetricInfo(
-        "LPIPS 0.1, AlexNet (torchmetrics; needs torchvision's AlexNet)",
-        "Zhang et al., The unreasonable effectiveness of deep features as a perceptual metric, CVPR 2018",
-        "dsd.quality.classic:lpips",
-    ),
+    "lpips": MetricInfo("LPIPS 0.1 with AlexNet, its usual form", _LPIPS, "dsd.quality.lpips:on_alexnet"),
+    "lpips-squeeze": MetricInfo("LPIPS 0.1 with SqueezeNet", _LPIPS, "dsd.quality.lpips:on_squeezenet"),
 }
 
 

@@ -27,7 +27,7 @@ class Bootstrap:
         seed: of the draws.
 
     Reference:
-        Davison & Hinkley, "Bootstrap methods and their application", 1997, Sec. 3.8 (two-stage resampling).
+        Davison & Hinkley, "Bootstrap methods and their application", 1997, Sec. 3.8, hierarchical data.
 
     Example:
         >>> from pathlib import Path

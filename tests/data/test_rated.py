@@ -1,8 +1,10 @@
 import itertools
+from collections import Counter
 
 import pytest
 from PIL import Image
 
+from dsd.data.distortion_types import TID2013, type_in_name
 from dsd.data.rated import RatedImages
 from dsd.paths import data_root
 
@@ -170,6 +172,37 @@ def test_provenance_depends_on_files_and_preferences_not_on_order_or_place(flat,
     elsewhere = provenance(flat.rename(tmp_path / "elsewhere"), *rows)
     assert elsewhere["pairs_sha256"] == here["pairs_sha256"]
     assert elsewhere["dataset"] == "elsewhere"
+    assert elsewhere["summary"] == "elsewhere (1 reference, 2 pairs)"
+
+
+def test_types_are_in_names_or_in_a_column(flat, pieapp):
+    rows = [f"x.png, x/{n}.png, {kind}, {n}" for n, kind in ((1, "blur"), (2, ""), (3, "noise"))]
+    rated = RatedImages.csv(table(flat / "ratings.csv", "reference, distorted, distortion, dmos", *rows))
+    assert [rated.type_of(flat / "x" / f"{n}.png") for n in (1, 2, 3)] == ["blur", "", "noise"]
+    assert rated.type_of(flat / "x.png") == ""
+    images(flat, "tid/I02_24_1.bmp", "tid/i02_08_5.bmp")
+    rows = [f"x.png, tid/{name}.bmp, Multiply_Dist., 5" for name in ("I02_24_1", "i02_08_5")]
+    rated = RatedImages.csv(table(flat / "ratings.csv", "reference, distorted, distortion, mos", *rows))
+    assert [rated.type_of(pair.a) for pair in rated.pairs] == ["sparse sampling"]
+    assert [rated.type_of(pair.b) for pair in rated.pairs] == ["Gaussian blur"]
+    rated = RatedImages.pieapp(pieapp)
+    assert [rated.type_of(image) for image in (rated.pairs[0].a, rated.pairs[0].b)] == ["blur", "noise"]
+    assert rated.type_of(rated.pairs[0].reference) == ""
+
+
+@pytest.mark.parametrize("stem", ["i02_00_1", "i02_25_1", "i02_8_1", "distort_1_blur_0", "img1"])
+def test_other_names_say_nothing(stem):
+    assert type_in_name(stem) == ""
+
+
+def test_tid2013():
+    path = data_root() / "tid2013" / "ratings.csv"
+    if not path.is_file():
+        pytest.skip(f"no {path}")
+    rated = RatedImages.csv("tid2013/ratings.csv")
+    assert [rated.provenance()[key] for key in ("references", "images", "pairs")] == [1, 120, 120 * 119 // 2]
+    ((_, distorted),) = rated.images().items()
+    assert Counter(map(rated.type_of, distorted)) == dict.fromkeys(TID2013, 5)
 
 
 def test_live():

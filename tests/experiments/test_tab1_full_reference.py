@@ -1,55 +1,194 @@
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
-import torch
+import pytest
+from PIL import Image
 
-from dsd import VGG19
+from dsd.data.synthetic import write_distorted
+from dsd.data.views import Photographs
+from dsd.experiments import provenance
 from dsd.experiments import tab1_full_reference as tab1
 from dsd.experiments.provenance import Result
-from dsd.losses import DSDLoss, MultiScaleStyleLoss, PDLLoss, PerceptualLoss, StyleLoss
+from dsd.quality.comparison import in_columns
+
+ENDS = {"pearson": 0.0, "pearson_low": -0.1, "pearson_high": 0.1}
 
 
-def test_each_cell_is_the_measure_of_the_losses_module():
-    x, y = torch.rand(2, 1, 3, 32, 40)
-    network = VGG19(("relu2_1", "relu3_1"), weights="random")
-    with torch.inference_mode():
-        values = tab1.compare(tab1.encode(x, network), tab1.encode(y, network))
-    assert len(values) == 12
-    for layer in network.layers:
-        alone = VGG19((layer,), weights="random")
-        losses = {
-            "Perceptual": PerceptualLoss(alone),
-            "PDL": PDLLoss(alone, p=2),
-            "Style": StyleLoss(alone),
-            "MSS": MultiScaleStyleLoss(alone),
-            "DSD_2": DSDLoss(alone, alphas=(2,)),
-            "DSD_4": DSDLoss(alone, alphas=(4,)),
-        }
-        for measure, loss in losses.items():
-            np.testing.assert_allclose(values[f"{measure} {layer}"], loss(x, y).item(), rtol=1e-3)
-
-
-def test_tables_are_written_into_the_repository(tmp_path, monkeypatch):
-    rows = {"measure": ["Style"], "layer": ["relu2_1"], "pearson": [0.2], "pearson_low": [0.0], "pearson_high": [0.5]}
-    monkeypatch.setattr(tab1, "REPOSITORY", tmp_path)
-    tab1.write_tables(Result("tab1", pd.DataFrame(rows | {"paper": [0.645]}), {}), ".")
-    assert "0.200" in (tmp_path / "tab1.md").read_text()
-    assert "0.200" in (tmp_path / "tab1.tex").read_text()
+def result(*sets, types=("blur", "noise")):
+    """A table as of two layers, two paddings and LPIPS; correlations rise by 0.01 from row to row."""
+    rows = []
+    for name in sets:
+        measures = [
+            f"{m} {layer} zeros"
+            for layer in ("relu2_1", "relu3_1")
+            for m in ("Perceptual", "Style", "Style_2", "DSD_2")
+        ]
+        measures += ["Style relu2_1 reflect", "LPIPS alexnet zeros"]
+        rows += [
+            {"dataset": name, "kind": "correlation", "measure": measure}
+            | {end: value + 0.5 + 0.01 * index for end, value in ENDS.items()}
+            for index, measure in enumerate(measures)
+        ]
+        for index, kind in enumerate(types):
+            row = {"dataset": name, "kind": "type", "type": kind}
+            statistics = {f"{s}{end}": 0.1 * index for s in ("agreement", "bias") for end in ("", "_low", "_high")}
+            own = [{"measure": f"{m} relu3_1 zeros"} for m in ("Perceptual", "Style", "MSS", "DSD_2")]
+            leads = [
+                {"measure": "DSD_2 relu3_1 zeros", "minus": f"{m} relu3_1 zeros"}
+                for m in ("Perceptual", "Style", "MSS")
+            ]
+            rows += [row | statistics | names for names in own + leads]
+    rows.append(
+        {"dataset": "all", "kind": "next reference", "measure": "DSD_2 relu3_1 zeros", "minus": "Style relu3_1 zeros"}
+    )
+    data = {
+        f"rated {i}": {"dataset": name, "references": 1 + i, "summary": f"{name} (…)"} for i, name in enumerate(sets)
+    }
+    origin = {
+        "datasets": data,
+        "parameters": {"preset": "test"},
+        "backbone": "vgg19",
+        "weights": "w",
+        "weights_sha256": "1" * 64,
+    }
+    return Result(
+        "tab1", in_columns(pd.DataFrame(rows)), origin | {"precision": "float32", "commit": "0", "seconds": 1}
+    )
 
 
 def test_tables():
-    correlations = pd.DataFrame(
-        {
-            "measure": ["DSD_2 relu3_1", "Style relu2_1", "Style relu3_1", "DSD_2 relu2_1"],
-            "pearson": [0.1, 0.2, 0.3, 0.4],
-        }
-    ).assign(pearson_low=0.0, pearson_high=0.5)
-    table = tab1.with_papers(correlations)
-    assert list(table.columns[:2]) == ["measure", "layer"]
-    ours, theirs = (tab1.grid(table, column) for column in ("pearson", "paper"))
-    assert list(ours.index) == ["Style", "DSD_2"]
-    assert list(ours.columns) == ["ReLU2_1", "ReLU3_1"]
-    np.testing.assert_allclose(ours, [[0.2, 0.3], [0.4, 0.1]])
-    np.testing.assert_allclose(theirs, [[0.645, 0.714], [0.463, 0.608]])
-    text = tab1.markdown(tab1.printed(table)).splitlines()
+    rows = tab1.correlations_of(result("set"), "set")
+    assert list(rows.measure) == [*["Perceptual"] * 2, *["Style"] * 2, *["DSD_2"] * 2, "LPIPS"]
+    assert list(rows.layer) == [*["relu2_1", "relu3_1"] * 3, "alexnet"]
+    cells = tab1.printed(rows)
+    assert list(cells.columns) == ["ReLU2_1", "ReLU3_1"]
+    text = tab1.markdown(cells).splitlines()
     assert text[0] == "| Measure | ReLU2_1 | ReLU3_1 |"
-    assert text[2] == "| Style | 0.200 [0.00, 0.50] (0.645) | 0.300 [0.00, 0.50] (0.714) |"
+    assert text[3] == "| Style | 0.510 [0.41, 0.61] (0.645) | 0.550 [0.45, 0.65] (0.714) |"
+    assert text[5] == "| LPIPS, whole AlexNet |  | 0.590 [0.49, 0.69] (0.641) |"
+
+
+def test_differences_at_the_deepest_layer():
+    rows = [
+        {"measure": "MSS relu3_1 zeros", "minus": "Style relu3_1 zeros", "pearson": 0.1},
+        {"measure": "LPIPS alexnet zeros", "minus": "Style relu3_1 zeros", "pearson": 0.2},
+        {"measure": "MSS relu2_1 zeros", "minus": "Style relu2_1 zeros"},
+        {"measure": "MSS relu3_1 zeros", "minus": "MSS relu2_1 zeros"},
+        {"measure": "Style relu3_1 reflect", "minus": "Style relu3_1 zeros"},
+    ]
+    base = result("one", types=())
+    ends = dict.fromkeys(["pearson_low", "pearson_high", "pearson_lowest", "pearson_highest"], 0.0)
+    more = in_columns(pd.DataFrame(rows).assign(dataset="one", kind="difference", **ends))
+    table = tab1.differences(replace(base, table=pd.concat([base.table, more])))
+    found = [("DSD_2 − Style", "all"), ("LPIPS alexnet − Style", "one"), ("MSS − Style", "one")]
+    assert table.index.to_list() == found
+    assert table.pearson.to_list()[1:] == [0.2, 0.1]
+
+
+def test_tables_are_written_into_the_repository(tmp_path, monkeypatch):
+    monkeypatch.setattr(tab1, "REPOSITORY", tmp_path)
+    tab1.write_tables(result("one", "two"), ".")
+    for file, comment in (("tab1.md", "one (…):"), ("tab1.tex", "% two (…)")):
+        text = (tmp_path / file).read_text(encoding="utf-8")
+        assert comment in text
+        assert text.count("0.510 [0.41, 0.61] (0.645)") == 2
+
+
+def test_figure_has_a_panel_for_the_paper_and_for_each_set():
+    figure = tab1.draw(result("one", "two"))
+    paper, one, two = figure.axes
+    assert [axis.get_title() for axis in figure.axes] == [
+        "Paper: PieAPP,\n40 references",
+        "one,\n1 reference",
+        "two,\n2 references",
+    ]
+    assert figure.get_figwidth() == 5.5
+    labels = [label.get_text() for label in paper.get_yticklabels()]
+    assert labels == [
+        "Perceptual  ReLU2_1",
+        "ReLU3_1",
+        "Style  ReLU2_1",
+        "ReLU3_1",
+        "DSD_2  ReLU2_1",
+        "ReLU3_1",
+        "LPIPS  AlexNet",
+    ]
+    numbers = [text.get_text() for text in two.texts]
+    assert numbers == [".500", ".540", ".510", ".550", ".530", ".570", ".590"]
+    assert min(text.get_fontsize() for text in (*one.texts, *paper.get_yticklabels(), *paper.get_xticklabels())) >= 7
+    circles = [line for line in one.lines if line.get_label() == "reflect padding"]
+    assert [line.get_xdata().tolist() for line in circles] == [[0.58]]
+    y = dict(zip(labels, paper.get_yticks(), strict=True))
+    assert circles[0].get_ydata().tolist() == [y["Style  ReLU2_1"]]
+
+
+def test_types_are_drawn_by_lead(tmp_path, monkeypatch):
+    figure = tab1.draw_types(result("one", "two"))
+    labels = [label.get_text() for label in figure.axes[0].get_yticklabels()]
+    assert labels == ["noise", "blur"] * 2
+    assert {text.get_text() for text in figure.axes[0].texts} == {"one", "two"}
+    assert {line.get_label() for line in figure.axes[1].lines} >= set(tab1.MARKS)
+    monkeypatch.setattr(provenance, "REPOSITORY", tmp_path)
+    tab1.save_types(result("one"), ".")
+    assert {path.name for path in tmp_path.iterdir()} == {"tab1-types.png", "tab1-types.pdf"}
+
+
+def test_without_types_nothing_is_drawn(tmp_path, monkeypatch):
+    monkeypatch.setattr(provenance, "REPOSITORY", tmp_path)
+    assert tab1.draw_types(result("one", types=())) is None
+    tab1.save_types(result("one", types=()), ".")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.fixture
+def rated_sets(tmp_path):
+    """Two tables of ratings: a score for each image of one reference, and pairs of another."""
+    folder = tmp_path / "scored"
+    folder.mkdir()
+    generator = np.random.default_rng(0)
+    names = ["x", *(f"{kind}{n}" for kind in ("blur", "noise") for n in range(3))]
+    for name in names:
+        Image.fromarray(generator.integers(0, 256, (32, 32, 3), dtype=np.uint8)).save(folder / f"{name}.png")
+    rows = [f"x.png,{name}.png,{name[:-1]},{n}" for n, name in enumerate(names[1:])]
+    (folder / "ratings.csv").write_text("\n".join(["reference,distorted,distortion,dmos", *rows]))
+    few = Photographs.from_folder("embedded", resize=48, crop=32, count=1)
+    return [str(folder / "ratings.csv"), str(write_distorted(few, tmp_path / "known").root / "ratings.csv")]
+
+
+SMALL = {"layers": ["relu1_2", "relu2_1"], "resize": 48, "crop": 32, "count": 1, "device": "cpu"}
+
+
+def computed(parameters_of, **changes):
+    parameters = parameters_of("tab1", **SMALL, **changes)
+    return tab1.compute(**{key: value for key, value in parameters.items() if key not in ("preset", "redraw")})
+
+
+def test_several_sets_and_paddings(parameters_of, rated_sets):
+    found = computed(parameters_of, images=rated_sets, paddings=["zeros", "reflect"])
+    table = found.table
+    assert list(found.datasets) == ["scored", "known"]
+    assert found.backbone.padding == "zeros"
+    assert found.extra == {"lpips": []}
+    own = table[table.kind == "correlation"]
+    assert own.groupby(["dataset", "padding"]).size().to_dict() == dict.fromkeys(
+        [(name, padding) for name in ("known", "scored") for padding in ("reflect", "zeros")], 14
+    )
+    assert own.pearson.notna().all()
+    assert set(table.type.dropna()) == {"blur", "noise"}
+    assert set(table.dataset[table.type.notna()]) == {"scored"}
+    following = table[table.kind == "next reference"]
+    assert (following.pearson_low < following.pearson).all()
+    between_paddings = table[
+        (table.kind == "difference") & (table.padding == "reflect") & table.minus.str.endswith("zeros")
+    ]
+    assert len(between_paddings) == 2 * 14
+
+
+def test_a_folder_takes_the_place_of_all_sets(parameters_of, rated_sets):
+    assert list(computed(parameters_of, images=rated_sets[1]).datasets) == ["known"]
+
+
+def test_sets_must_have_names_of_their_own(parameters_of, rated_sets):
+    with pytest.raises(ValueError, match="images must be of different sets, two are called known"):
+        computed(parameters_of, images=[rated_sets[1]] * 2)

@@ -8,7 +8,8 @@ from PIL import Image
 from scipy.stats import pearsonr, spearmanr
 
 from dsd.data.rated import Pair, RatedImages
-from dsd.quality.evaluate import correlations, score
+from dsd.quality.evaluate import agreement, correlations, score
+from dsd.quality.resampling import Bootstrap
 
 REFERENCES, IMAGES = 5, 6
 
@@ -189,32 +190,75 @@ def test_infinite_values_still_have_ranks(rated):
     assert 0 < row.pearson_logistic < 1
 
 
-def test_intervals_resample_references(rated):
-    scores, resamples, seed = random_scores(rated), 200, 3
-    row = correlations(scores, rated, resamples=resamples, seed=seed).iloc[0]
-    delta, preference, group = differences(scores, rated, "random")
-    logistic = 1 / (1 + np.exp(-row.bandwidth * delta))
+def test_intervals_are_of_resampled_references_and_images(rated):
+    scores, seed = random_scores(rated), 3
+    row = correlations(scores, rated, resamples=200, seed=seed).iloc[0]
+    delta, preference, _ = differences(scores, rated, "random")
     ranks = [pd.Series(values).rank().to_numpy() for values in (delta, preference)]
-    agree = np.where(preference == 0.5, np.nan, (delta > 0) == (preference > 0.5))
-    counts = np.random.default_rng(seed).multinomial(REFERENCES, [1 / REFERENCES] * REFERENCES, resamples)
-    values = {"pearson": [], "pearson_logistic": [], "spearman": [], "agreement": []}
-    for drawn in counts:
-        chosen = np.concatenate([np.flatnonzero(group == n) for n, times in enumerate(drawn) for _ in range(times)])
-        values["pearson"].append(pearsonr(delta[chosen], preference[chosen]).statistic)
-        values["pearson_logistic"].append(pearsonr(logistic[chosen], preference[chosen]).statistic)
-        values["spearman"].append(pearsonr(ranks[0][chosen], ranks[1][chosen]).statistic)
-        values["agreement"].append(np.nanmean(agree[chosen]))
-    for name, of_samples in values.items():
-        expected = np.percentile(of_samples, [2.5, 97.5])
-        np.testing.assert_allclose([row[f"{name}_low"], row[f"{name}_high"]], expected, atol=1e-10)
+    decided = preference != 0.5
+    bootstrap = Bootstrap(rated, 200, seed)
+    samples = {
+        "pearson": bootstrap.correlation(delta[:, None], preference[:, None]),
+        "pearson_logistic": bootstrap.correlation(
+            1 / (1 + np.exp(-row.bandwidth * delta[:, None])), preference[:, None]
+        ),
+        "spearman": bootstrap.correlation(ranks[0][:, None], ranks[1][:, None]),
+        "agreement": bootstrap.mean(((delta > 0) == (preference > 0.5))[:, None], decided[:, None]),
+    }
+    for name, of_samples in samples.items():
+        low, high = np.percentile(of_samples[1:], [2.5, 97.5])
+        np.testing.assert_allclose([row[f"{name}_low"], row[f"{name}_high"]], [low, high], atol=1e-10)
         assert row[f"{name}_low"] < row[name] < row[f"{name}_high"]
 
 
-def test_one_reference_has_no_interval(rated):
+def test_one_reference_has_an_interval_of_its_images(rated):
     one = RatedImages("one", rated.pairs[: len(rated.pairs) // REFERENCES], rated.kind)
     row = correlations(random_scores(one), one).iloc[0]
-    assert np.isfinite(row.pearson)
-    assert np.isnan([row.pearson_low, row.pearson_high, row.agreement_low]).all()
+    assert row.pearson_low < row.pearson < row.pearson_high
+
+
+def test_differences_are_paired(rated):
+    scores = random_scores(rated, better=float, same=float)
+    scores["better"] += scores.random / 10
+    scores["same"] += scores.random / 10
+    found = agreement(scores, rated, resamples=100, seed=5)
+    table = found.differences([("better", "random"), ("better", "same")])
+    assert list(table.columns[:5]) == ["measure", "minus", "pearson", "pearson_low", "pearson_high"]
+    assert table[["measure", "minus"]].to_numpy().tolist() == [["better", "random"], ["better", "same"]]
+    preference = np.array([[pair.preference] for pair in rated.pairs])
+    each = [
+        Bootstrap(rated, 100, 5).correlation(differences(scores, rated, name)[0][:, None], preference)[:, 0]
+        for name in ("better", "random")
+    ]
+    of_all, *resampled = each[0] - each[1]
+    row = table.iloc[0]
+    np.testing.assert_allclose(row.pearson, of_all, atol=1e-12)
+    np.testing.assert_allclose([row.pearson_low, row.pearson_high], np.percentile(resampled, [2.5, 97.5]), atol=1e-12)
+    alone = found.table().set_index("measure")
+    assert row.pearson == pytest.approx(alone.pearson["better"] - alone.pearson["random"])
+    assert (table.iloc[1, 2:] == 0).all()
+
+
+def test_each_reference_alone(rated):
+    scores = random_scores(rated, perfect=float)
+    found = agreement(scores, rated, resamples=10)
+    delta, preference, group = differences(scores, rated, "random")
+    alone = [pearsonr(delta[group == n], preference[group == n]).statistic for n in range(REFERENCES)]
+    np.testing.assert_allclose(found.alone["random"], alone)
+    assert list(found.alone.index) == [str(reference) for reference in dict.fromkeys(p.reference for p in rated.pairs)]
+    row = found.table().iloc[0]
+    assert (row.pearson_lowest, row.pearson_highest) == pytest.approx((min(alone), max(alone)))
+    row = found.differences([("perfect", "random")]).iloc[0]
+    each = found.alone["perfect"] - found.alone["random"]
+    assert (row.pearson_lowest, row.pearson_highest) == (each.min(), each.max())
+
+
+def test_a_given_bandwidth(rated):
+    scores = random_scores(rated)
+    delta, preference, _ = differences(scores, rated, "random")
+    row = agreement(scores, rated, bandwidth=0.5, resamples=10).table().iloc[0]
+    assert row.bandwidth == 0.5
+    assert row.pearson_logistic == pytest.approx(pearsonr(preference, 1 / (1 + np.exp(-0.5 * delta))).statistic)
 
 
 def test_scores_must_be_of_these_images(rated):
