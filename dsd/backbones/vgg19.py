@@ -31,8 +31,8 @@ class VGG19(Backbone):
             ``"random"`` (seeded; for tests, never for results), a file, or a state dict. Files and dicts have
             torchvision's keys ``features.N.weight/bias``; those of deeper layers may be missing.
         precision: ``"float32"`` (the numbers to cite) or ``"bfloat16"`` (faster on GPUs, and on CPUs that have it).
-        padding: what convolutions see beyond the border: ``"zeros"`` (the paper's; in deep layers of small images much
-            of a Gram matrix), ``"reflect"`` (the mirror image) or ``"replicate"`` (the last pixel).
+        padding: what convolutions see beyond the border: ``"zeros"`` (the paper's; Fig. 2 tells what they do to
+            deep layers of small images), ``"reflect"`` (the mirror image) or ``"replicate"`` (the last pixel).
 
     Raises:
         ValueError: unknown layer, precision or padding; a weight file that is damaged or not of this network.

@@ -3,6 +3,7 @@
 import argparse
 import sys
 
+from dsd.cli.output import escape
 from dsd.cli.parsers import check_network, split_alphas, split_names
 from dsd.paths import find_folder
 from dsd.scan.settings import Settings, check_run
@@ -33,9 +34,10 @@ def run(options: argparse.Namespace) -> int:
         workers=options.workers,
         engine=options.engine,
         address=options.address,
+        verify=options.verify,
     ).to_pylist()
     for row in failed[:SHOWN]:
-        print(f"failed: {row['path']}: {row['error']}", file=sys.stderr)
+        print(f"failed: {escape(row['path'])}: {escape(row['error'])}", file=sys.stderr)
     if failed:
         print(f"failed: {len(failed)} in all, see the column error of {options.out}", file=sys.stderr)
     return 1 if failed else 0

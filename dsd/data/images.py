@@ -1,15 +1,16 @@
 """Image files: where they are, how they are read and written."""
 
-import os
 from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps
+from PIL import Image
 from torch import Tensor
 
 from dsd.checks import check_images
+from dsd.data.decode import read_pixels
+from dsd.data.files import walk
 from dsd.paths import data_root, find_folder
 
 SUFFIXES = {".bmp", ".gif", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"}
@@ -30,17 +31,14 @@ EMBEDDED = (
 
 
 def find_images(folder: str | Path) -> list[Path]:
-    """All image files under a folder, sorted by path; hidden ones are left out.
+    """All image files under a folder, sorted by path; hidden ones are left out, no folder is entered twice.
 
     Raises:
         FileNotFoundError: there is no such folder, or no image in it.
+        OSError: a folder below it cannot be listed; it is named.
     """
     folder = find_folder(folder)
-    paths = []
-    for place, subfolders, names in os.walk(folder, followlinks=True):
-        subfolders[:] = [name for name in subfolders if not name.startswith(".")]
-        paths += [Path(place, name) for name in names if not name.startswith(".")]
-    paths = sorted(path for path in paths if path.suffix.lower() in SUFFIXES and path.is_file())
+    paths = sorted(path for path in walk(folder) if path.suffix.lower() in SUFFIXES and path.is_file())
     if not paths:
         raise FileNotFoundError(f"no image in {folder}: looked for {', '.join(sorted(SUFFIXES))}")
     return paths
@@ -81,39 +79,38 @@ def embedded_photographs() -> list[Path]:
 def load_image(path: str | Path) -> Tensor:
     """Read an image as a viewer would show it: turned upright, grey and CMYK as RGB, transparency over white.
 
-    16-bit grey keeps its precision; 16-bit colour comes with 8 bits. Colour profiles are not applied.
+    The formats are BMP, GIF, JPEG, PNG, PPM, TIFF and WebP, whatever the file's name says. Grey of 12 or 16 bits keeps
+    its precision; 16-bit colour comes with 8 bits. Colour profiles and gamma are not applied.
+
+    Damage that a file tells of is an error: a missing end, a wrong checksum in a PNG, more or fewer data in a JPEG than
+    its picture needs. Most changed bytes inside other formats, and inside progressive JPEGs, leave no trace.
 
     Returns:
         float32 (3, H, W) in [0, 1].
 
     Raises:
         FileNotFoundError: no such file.
-        ValueError: the file is no image, is damaged, animated, or of floating-point or 32-bit values; it is named.
+        ValueError: the file is no image of these formats, is damaged, animated, larger than 120 million pixels, or of
+            values that have no known range or meaning (floating-point, signed, 32-bit, LAB); it is named.
     """
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"no image at {path}")
     try:
-        with Image.open(path) as file:
-            if getattr(file, "is_animated", False) and file.format != "MPO":  # MPO: a phone's still with extras
-                raise ValueError("it is animated or has several pages, a still image is expected")
-            image: Image.Image = ImageOps.exif_transpose(file)
-            if image.mode.startswith("I;16") or (image.mode == "I" and file.format == "PNG"):
-                pixels = np.asarray(image).astype(np.float32) / 65535
-                return torch.from_numpy(pixels).expand(3, -1, -1).contiguous()
-            if image.mode in ("I", "F"):
-                raise ValueError(f"its pixels are of PIL mode {image.mode}, whose range is unknown")
-            if image.has_transparency_data:
-                image = image.convert("RGBA")
-                image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
-            return from_pil(image.convert("RGB"))
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise ValueError(f"cannot use {path}: {error}") from error
+        pixels = read_pixels(path)
+    except Exception as error:  # decoders raise what they like
+        raise ValueError(f"cannot use {path}: {str(error) or type(error).__name__}") from error
+    return _to_float(pixels) if pixels.ndim == 3 else torch.from_numpy(pixels).expand(3, -1, -1).contiguous()
 
 
 def from_pil(image: Image.Image) -> Tensor:
     """An RGB image of PIL as float32 (3, H, W) in [0, 1], in PIL's order in memory: colours of a pixel side by side."""
-    return torch.from_numpy(np.array(image)).permute(2, 0, 1).to(torch.float32).mul_(1 / 255)
+    return _to_float(np.asarray(image))
+
+
+def _to_float(pixels: np.ndarray) -> Tensor:
+    """From uint8 (H, W, 3)."""
+    return torch.from_numpy(np.multiply(pixels, np.float32(1 / 255), dtype=np.float32)).permute(2, 0, 1)
 
 
 def to_uint8(x: Tensor) -> np.ndarray:

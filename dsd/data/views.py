@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Literal
 
 import torch.nn.functional as F
-from PIL import Image
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from dsd.data.decode import MAX_PIXELS
 from dsd.data.images import embedded_photographs, find_image, find_images, load_image
 from dsd.paths import find_folder
 
@@ -28,7 +28,7 @@ def resize_short_side(image: Tensor, pixels: int, name: str = "it") -> Tensor:
         The same, resized.
 
     Raises:
-        ValueError: the result would have more pixels than PIL reads (``PIL.Image.MAX_IMAGE_PIXELS``).
+        ValueError: the result would have more pixels than an image may have (``dsd.data.decode.MAX_PIXELS``).
 
     Example:
         >>> import torch
@@ -37,7 +37,7 @@ def resize_short_side(image: Tensor, pixels: int, name: str = "it") -> Tensor:
     """
     height, width = image.shape[1:]
     short, long = sorted((height, width))
-    if pixels**2 * long / short > (Image.MAX_IMAGE_PIXELS or float("inf")):
+    if pixels**2 * long / short > MAX_PIXELS:
         raise ValueError(f"{name} is {height}×{width} pixels, too long to be resized to {pixels} on the short side")
     size = [int(pixels * side / short) for side in (height, width)]
     if size == [height, width]:

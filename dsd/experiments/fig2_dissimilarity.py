@@ -1,8 +1,8 @@
 """Fig. 2: how dissimilar an image is to itself at another scale, and to others; what the network's padding adds."""
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from itertools import combinations
+from itertools import combinations, cycle
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -16,17 +16,15 @@ from torch.utils.data import DataLoader
 from tqdm import tqdm
 
 from dsd.backbones import load_backbone
-from dsd.backbones.base import Backbone, Padding, Precision
+from dsd.backbones.base import Padding, Precision
 from dsd.data.images import find_image
 from dsd.data.views import Photographs, View
-from dsd.descriptor import ByLayerAndAlpha, gram_matrices, reduce_scales
 from dsd.experiments.provenance import Computed, Result
 from dsd.experiments.style import COLORS, pretty
-from dsd.gram import Normalize, gram_matrix, l1_norm, patch_gram
+from dsd.gram import Normalize, l1_norm
+from dsd.quality.borders import SURROUNDINGS, encode_scales
 from dsd.quality.resampling import interval
-from dsd.resize import downscale
 
-SURROUNDINGS = "surroundings"  # in the place of a padding: convolutions see the photograph around the square
 # Of a batch, and of its smaller copy: Gram matrices by (side of the square, padding, descriptor).
 Encode = Callable[[Tensor], Mapping[tuple[int, str, str], tuple[Tensor, Tensor]]]
 
@@ -151,7 +149,7 @@ def _draw_paddings(panel: SubFigure, result: Result) -> None:
     names = [data["dataset"] for role, data in result.provenance["datasets"].items() if role != "same_class_images"]
     table = result.table[result.table.images.isin(names) & result.table.padding.isin(LOOKS)]
     own = table[table.kind == "Self"]
-    markers = dict(zip(own.images.unique(), "os^Dv", strict=False))
+    markers = dict(zip(own.images.unique(), cycle("os^Dv"), strict=False))
     paddings = [padding for padding in LOOKS if padding in set(own.padding)]
     axes = panel.subplots(1, len(done["layers"]), sharey=True, squeeze=False)[0]
     for axis, layer in zip(axes, done["layers"], strict=True):
@@ -174,98 +172,6 @@ def _draw_paddings(panel: SubFigure, result: Result) -> None:
         for name, marker in markers.items()
     ]
     panel.legend(handles=lines, loc="outside lower center", ncols=3)
-
-
-def encode_scales(
-    x: Tensor,
-    networks: Mapping[str, Backbone],
-    alpha: float,
-    *,
-    sides: Sequence[int],
-    patch_sizes: Sequence[int] = (),
-    surroundings: int = 0,
-    normalize: Normalize = "chw",
-) -> dict[tuple[int, str, str], tuple[Tensor, Tensor]]:
-    """Gram matrices of images and of x↓alpha: of deep features (Eq. 1) with every padding, and of RGB patches (Eq. 3).
-
-    Args:
-        x: images, float (N, 3, H, H).
-        networks: by their padding.
-        alpha: the scaling factor.
-        sides: of the squares in the middle of the images that are encoded, in pixels.
-        patch_sizes: sides of patches, of the images as they are.
-        surroundings: so many pixels on each side of the images surround one more square: it is encoded with every
-            padding, and, as `SURROUNDINGS`, with those pixels in the place of a padding. 0: no such square.
-        normalize: as for :func:`dsd.gram_matrix`.
-
-    Returns:
-        {(side, padding, descriptor): (N, C, C) of x, and of x↓alpha}. Patches are called ``n=5`` …, padding "none".
-
-    Raises:
-        ValueError: a square larger than the images; `surroundings` that are no whole number of positions in every layer
-            at both scales.
-    """
-    x = x.to(next(iter(networks.values())).device)
-    inner = x.shape[-1] - 2 * surroundings
-    squares = dict.fromkeys([*sides, inner] if surroundings else sides)
-    if not 0 < min(squares) <= max(squares) <= x.shape[-1]:
-        got = ", ".join(map(str, squares))
-        raise ValueError(f"squares must have sides of 1 to {x.shape[-1]} pixels, the images' own; got {got}")
-    grams = {
-        (side, padding): gram_matrices(_middle(x, side), network, (1, alpha), normalize)
-        for side in squares
-        for padding, network in networks.items()
-    }
-    if surroundings:
-        grams[inner, SURROUNDINGS] = surrounded_grams(x, next(iter(networks.values())), alpha, surroundings, normalize)
-    encoded = {
-        (side, padding, layer): (g, of_square[layer, alpha])
-        for (side, padding), of_square in grams.items()
-        for (layer, scale), g in of_square.items()
-        if scale == 1
-    }
-    small = downscale(x, alpha)
-    return encoded | {
-        (x.shape[-1], "none", f"n={size}"): (patch_gram(x, size, normalize), patch_gram(small, size, normalize))
-        for size in patch_sizes
-    }
-
-
-def surrounded_grams(
-    x: Tensor, network: Backbone, alpha: float, surroundings: int, normalize: Normalize = "chw"
-) -> ByLayerAndAlpha:
-    """Gram matrices of the middle of x and of x↓alpha, where convolutions see what surrounds it: no padding, if enough.
-
-    Args:
-        x: images, float (N, 3, H, W).
-        network: the backbone.
-        alpha: the scaling factor.
-        surroundings: pixels of `x` on each side whose positions are left out. For no padding to reach the others, half
-            the layer's receptive field, times alpha: 34·alpha for ReLU4_1 of VGG-19.
-        normalize: as for :func:`dsd.gram_matrix`.
-
-    Returns:
-        {(layer, 1 or alpha): (N, C, C)}.
-
-    Raises:
-        ValueError: `surroundings` is not a whole number of positions in every layer at both scales.
-    """
-    step = alpha * max(network.strides[layer] for layer in network.layers)
-    if surroundings % step:
-        of = f"{step:g} pixels, alpha times the largest stride"
-        raise ValueError(f"surroundings must be a multiple of {of}; got {surroundings}")
-
-    def middle(scale: float, layer: str, features: Tensor) -> dict[Hashable, Tensor]:
-        left_out = round(surroundings / (scale * network.strides[layer]))
-        kept = features[..., left_out:-left_out, left_out:-left_out]
-        return {(layer, scale): gram_matrix(kept, normalize)}
-
-    return reduce_scales(x, network, dict.fromkeys((1, alpha), network.layers), middle)  # type: ignore[return-value]
-
-
-def _middle(x: Tensor, side: int) -> Tensor:
-    margin = (x.shape[-1] - side) // 2
-    return x[..., margin : margin + side, margin : margin + side]
 
 
 @torch.inference_mode()
@@ -292,17 +198,20 @@ def dissimilarities(
         One row per square, padding, descriptor and pair, in the pairs' order: `images`, `side`, `padding`,
         `descriptor`, `kind`, `between` (the two views), `own` (mean of both views' with their smaller copies).
     """
-    tables = []
+    values: dict[tuple[int, str, str], tuple[list[float], list[float]]] = {}  # small tensors kept would split the heap
     views = photographs.subset(index for pair in pairs for index in pair)
     batches = DataLoader(views, batch_size + batch_size % 2, num_workers=workers)
     for x in tqdm(batches, desc=f"{photographs.name}: {kind}", unit="batch"):
-        for (side, padding, descriptor), (g, small) in encode(x).items():
+        for key, (g, small) in encode(x).items():
+            between, own = values.setdefault(key, ([], []))
             first, second = g.unflatten(0, (-1, 2)).unbind(dim=1)
-            own = l1_norm(g - small).unflatten(0, (-1, 2)).mean(dim=1)
-            of = {"images": photographs.name, "side": side, "padding": padding, "descriptor": descriptor, "kind": kind}
-            values = {"between": l1_norm(first - second).cpu().numpy(), "own": own.cpu().numpy()}
-            tables.append(pd.DataFrame(of | values))
-    return pd.concat(tables, ignore_index=True)
+            between += l1_norm(first - second).tolist()
+            own += l1_norm(g - small).unflatten(0, (-1, 2)).mean(dim=1).tolist()
+    tables = [
+        pd.DataFrame(dict(zip(("side", "padding", "descriptor"), key, strict=True)) | {"between": between, "own": own})
+        for key, (between, own) in values.items()
+    ]
+    return pd.concat(tables, ignore_index=True).assign(images=photographs.name, kind=kind)
 
 
 def summarise(values: pd.DataFrame, *, resamples: int = 2000, seed: int = 0) -> pd.DataFrame:

@@ -1,6 +1,5 @@
 """From the images of a collection to the rows of its table: decoding, batches, the network."""
 
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
@@ -16,9 +15,11 @@ from dsd.data.views import crop_square, resize_short_side
 from dsd.descriptor import dsd_norm
 from dsd.scan.items import Item
 from dsd.scan.settings import Settings
+from dsd.scan.stamps import Stamp, opened
 from dsd.scan.table import printable, write_unit
 
-Seen = tuple[Sequence[int | None], Tensor | str]  # an image's height and width, and its view or why there is none
+# An image's height and width, its view or why there is none, and which bytes it is of.
+Seen = tuple[Sequence[int | None], Tensor | str, Stamp]
 
 PIXELS_WAITING = 2**24  # for company in a batch: photographs at their own size would otherwise fill the memory
 
@@ -40,23 +41,16 @@ class Views(Dataset[Seen]):
     def __getitem__(self, item: Item) -> Seen:
         """Load an image; never raises."""
         size: Sequence[int | None] = (None, None)
+        stamp = Stamp()
         try:
-            image = self._load(item)
+            if item.reason:
+                raise ValueError(item.reason)
+            with opened(self.root, item) as (path, stamp):
+                image = _load(path, item.path)
             size = image.shape[1:]
-            return size, self._view(image)
+            return size, self._view(image), stamp
         except Exception as error:  # decoders raise what they like, and it is one image's failure
-            return size, printable(str(error) or type(error).__name__)
-
-    def _load(self, item: Item) -> Tensor:
-        if item.reason:
-            raise ValueError(item.reason)
-        if item.tar is None:
-            return _load(self.root / item.path, item.path)
-        with (self.root / item.tar).open("rb") as archive, tempfile.NamedTemporaryFile() as copy:
-            archive.seek(item.offset)
-            copy.write(archive.read(item.size))
-            copy.flush()
-            return _load(Path(copy.name), item.path)
+            return size, printable(str(error) or type(error).__name__), stamp
 
     def _view(self, image: Tensor) -> Tensor:
         settings = self.settings
@@ -73,7 +67,8 @@ def _load(path: Path, name: str) -> Tensor:
     try:
         return load_image(path)
     except (OSError, ValueError) as error:
-        raise ValueError(str(error).replace(str(path), name)) from error
+        as_quoted = repr(str(path))[1:-1]
+        raise ValueError(str(error).replace(as_quoted, name).replace(str(path), name)) from error
 
 
 class Scorer:
@@ -123,11 +118,12 @@ class Scorer:
     def _score_unit(self, shard: Path, items: Sequence[Item], seen: Iterator[Seen]) -> None:
         """Write a unit. Its batches are its own, so that they are the same wherever the scan was interrupted."""
         scores = torch.full((len(self.columns), len(items)), torch.nan, device=self.backbone.device)
-        sizes, errors = [], []
+        sizes, errors, stamps = [], [], []
         waiting: dict[int, Tensor] = {}
-        for row, (size, view) in zip(range(len(items)), seen, strict=False):
+        for row, (size, view, stamp) in zip(range(len(items)), seen, strict=False):
             sizes.append(size)
             errors.append(view if isinstance(view, str) else None)
+            stamps.append(stamp)
             if isinstance(view, Tensor):
                 waiting[row] = view
             pixels = sum(view[0].numel() for view in waiting.values())
@@ -135,7 +131,7 @@ class Scorer:
                 self._score(waiting, scores)
                 waiting.clear()
         columns = dict(zip(self.columns, scores.cpu().numpy(), strict=True))
-        write_unit(shard, [item.path for item in items], sizes, errors, columns)
+        write_unit(shard, [item.path for item in items], sizes, errors, stamps, columns)
 
     def _score(self, waiting: Mapping[int, Tensor], scores: Tensor) -> None:
         """Fill in the scores of images, those of equal size together."""

@@ -3,7 +3,7 @@
 import json
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from dsd.atomic import atomic_write
+from dsd.scan.sealed import write_sealed
+from dsd.scan.stamps import Stamp
 
 
 def printable(text: str) -> str:
@@ -25,6 +26,7 @@ def write_unit(
     names: Sequence[str],
     sizes: Sequence[Sequence[int | None]],
     errors: Sequence[str | None],
+    stamps: Sequence[Stamp],
     scores: Mapping[str, np.ndarray],
 ) -> None:
     """Write the rows of a unit.
@@ -34,6 +36,7 @@ def write_unit(
         names: of the N images.
         sizes: their heights and widths.
         errors: why an image has no scores, or None.
+        stamps: which bytes they are of.
         scores: {column: (N,)}; where there is an error the table has null.
     """
     names = [printable(name) for name in names]
@@ -47,53 +50,37 @@ def write_unit(
             "width": pa.array([width for _, width in sizes], pa.int32()),
             **{column: pa.array(values, mask=failed) for column, values in scores.items()},
             "error": pa.array(errors, pa.string()),
+            "bytes": pa.array([stamp.bytes for stamp in stamps], pa.int64()),
+            "mtime_ns": pa.array([stamp.mtime_ns for stamp in stamps], pa.int64()),
+            "sha256": pa.array([stamp.sha256 for stamp in stamps], pa.string()),
         }
     )
-    with atomic_write(path) as file:
-        pq.write_table(table, file)
+    write_sealed(path, [table])
 
 
-def begin(out: Path, parts: Path, provenance: Mapping[str, Any]) -> bool:
-    """Whether there is work left. What was begun with other settings is refused; a new scan's are kept.
+def merge(
+    units: Iterable[Path], times: Mapping[Path, pa.Array], parts: Path, out: Path, provenance: Mapping[str, Any]
+) -> None:
+    """Join all units, one in memory at a time. The old table is there until the new one is complete.
 
     Args:
-        out: the table.
+        units: their files, in order. One that is not there is taken from the old table.
+        times: of units whose files were touched only: the column `mtime_ns` as it is now.
         parts: the folder of the units' files.
-        provenance: what decides the table, to be written as JSON.
-
-    Raises:
-        ValueError: `out` or `parts` is of another scan, or `out` is no table of a scan.
-        FileNotFoundError: `parts` holds files, but no settings.
+        out: the table.
+        provenance: what it says about itself.
     """
-    kept = parts / "settings.json"
-    was = now = json.loads(json.dumps(provenance))
-    if out.exists():
-        try:
-            was = json.loads(pq.read_metadata(out).metadata[b"dsd"])
-        except (pa.ArrowInvalid, KeyError, TypeError) as error:
-            raise ValueError(f"{out} exists, and is no table of a scan") from error
-    elif any(path != kept for path in parts.glob("[!.]*")):
-        was = json.loads(kept.read_text(encoding="utf-8"))
-    if names := [name for name in {**was, **now} if was.get(name) != now.get(name)]:
-        differing = "; ".join(f"{name} was {was.get(name)}, is {now.get(name)}" for name in names)
-        raise ValueError(
-            f"{out if out.exists() else parts} is of another scan: {differing}. "
-            "Repeat that one as it was, remove it, or write elsewhere"
-        )
-    if not out.exists():
-        parts.mkdir(parents=True, exist_ok=True)
-        with atomic_write(kept) as file:
-            file.write(json.dumps(provenance, indent=2).encode())
-    return not out.exists()
+    old = pq.ParquetFile(out) if out.exists() else None
 
+    def tables() -> Iterator[pa.Table]:
+        for number, unit in enumerate(units):
+            table = old.read_row_group(number) if old and not unit.exists() else pq.ParquetFile(unit).read()
+            if unit in times:
+                table = table.set_column(table.column_names.index("mtime_ns"), "mtime_ns", times[unit])
+            yield table
 
-def merge(parts: Path, shards: Sequence[Path], out: Path, provenance: Mapping[str, Any]) -> None:
-    """Join the units' files, one in memory at a time; `provenance` becomes the table's metadata."""
-    schema = pq.read_schema(shards[0]).with_metadata({"dsd": json.dumps(provenance)})
     whole = parts / "whole.parquet"
-    with atomic_write(whole) as file, pq.ParquetWriter(file, schema) as writer:
-        for shard in shards:
-            writer.write_table(pq.ParquetFile(shard).read())
+    write_sealed(whole, tables(), {"dsd": json.dumps(provenance)})
     whole.replace(out)
 
 

@@ -1,4 +1,6 @@
+import os
 import sys
+import tarfile
 
 import pytest
 
@@ -23,6 +25,41 @@ def test_what_fails_is_explained_and_the_rest_scored(tmp_path, capsys):
     printed = capsys.readouterr().err
     assert printed.count("failed: ") == 11
     assert "failed: 10 in all" in printed
+
+
+def test_names_cannot_control_the_terminal(tmp_path, capsys):
+    name = "\x1b[2J\x1b]0;title\x07\n\u202e.png"
+    (tmp_path / name).touch()
+    with tarfile.open(tmp_path / "a.tar", "w") as archive:
+        archive.add(tmp_path / name, name)
+    for source in (tmp_path, tmp_path / "a.tar"):
+        out = tmp_path / "out" / f"{source.name}.parquet"
+        assert main(["scan", str(source), "--out", str(out), *OPTIONS, "--workers", "0"]) == 1
+        printed = capsys.readouterr().err.split("failed: ", 1)[1].split("failed: 1 in all")[0]
+        assert r"\x1b[2J\x1b]0;title\x07\n\u202e.png" in printed
+        assert not {"\x1b", "\x07", "\u202e"} & set(printed)
+        (row,) = rows(out)
+        assert row["path"].endswith(name)
+        assert str(tmp_path) not in row["error"]
+
+
+def test_verify_and_damage(tmp_path, capsys):
+    folder, out = save_good(tmp_path / "good", 2), tmp_path / "scores.parquet"
+    command = ["scan", str(folder), "--out", str(out), *OPTIONS, "--workers", "0"]
+    assert main(command) == 0
+    path = folder / "n01443537" / "0001.jpg"
+    times = path.stat().st_atime_ns, path.stat().st_mtime_ns
+    content = bytearray(path.read_bytes())
+    content[-10] ^= 1
+    path.write_bytes(content)
+    os.utime(path, ns=times)
+    assert main(command) == 0
+    assert "changed" not in capsys.readouterr().err
+    assert main([*command, "--verify"]) == 0
+    assert "1 file changed: 1 of 1 units is scored again" in capsys.readouterr().err
+    out.write_bytes(out.read_bytes().replace(b"0001.jpg", b"0002.jpg"))
+    assert main(command) == 2
+    assert "scores.parquet is damaged, or is no table of a scan. Remove it" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

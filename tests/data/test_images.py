@@ -1,3 +1,5 @@
+import os
+
 import numpy as np
 import pytest
 import torch
@@ -75,15 +77,18 @@ def test_errors_name_the_file(tmp_path):
             load_image(path)
 
 
+def test_what_decoders_raise_names_the_file(picture, monkeypatch):
+    def fail(_):
+        raise KeyError
+
+    monkeypatch.setattr("dsd.data.images.read_pixels", fail)
+    with pytest.raises(ValueError, match=r"cannot use .*picture\.png: KeyError"):
+        load_image(picture)
+
+
 def test_missing_image():
     with pytest.raises(FileNotFoundError, match=r"no image at nowhere\.png"):
         load_image("nowhere.png")
-
-
-def test_huge_images_are_refused_not_warned_about(tmp_path, picture, monkeypatch):
-    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10)
-    with pytest.raises(ValueError, match=r"cannot use .*picture.png: .*exceeds limit"):
-        load_image(picture)
 
 
 def test_finds_images_in_order_and_skips_hidden_ones(tmp_path):
@@ -99,6 +104,22 @@ def test_follows_links_and_skips_what_only_looks_like_an_image(tmp_path):
     (tmp_path / "set" / "broken.png").symlink_to(tmp_path / "nowhere.png")
     (tmp_path / "set" / "class").symlink_to(tmp_path / "elsewhere")
     assert find_images(tmp_path / "set") == [tmp_path / "set" / "class" / "1.png"]
+
+
+def test_links_in_circles_add_no_image_and_a_locked_folder_does_not_vanish(tmp_path, picture, monkeypatch):
+    for loop in ("loop", "again"):
+        (tmp_path / loop).symlink_to(tmp_path)
+    assert find_images(tmp_path) == [picture]
+    (tmp_path / "broken").mkdir()
+    monkeypatch.setattr(os, "scandir", failing_scandir)
+    with pytest.raises(OSError, match=r"Input/output error: .*broken"):
+        find_images(tmp_path)
+
+
+def failing_scandir(folder, scandir=os.scandir):
+    if folder.name == "broken":
+        raise OSError(5, "Input/output error", str(folder))
+    return scandir(folder)
 
 
 def test_missing_and_empty_folders(tmp_path):

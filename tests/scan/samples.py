@@ -19,17 +19,27 @@ SETTINGS = Settings(
 OPTIONS = ["--layers=relu1_2,relu2_1", "--alphas=2,4", "--backbone=lite", "--weights=random", "--device=cpu"]
 OPTIONS += ["--resize=40", "--crop=32", "--batch-size=4", "--shard-size=8", "--threads=1"]
 COLUMNS = ["relu1_2_dsd2", "relu2_1_dsd2", "relu1_2_dsd4", "relu2_1_dsd4"]
+STAMP = ["bytes", "mtime_ns", "sha256"]
+# `dsd` of which each image takes its time.
+SLOW = """
+import sys, time
+from dsd.scan import scoring
+load = scoring.load_image
+scoring.load_image = lambda path: (time.sleep(0.05), load(path))[1]
+from dsd.cli import main
+sys.exit(main(sys.argv[1:]))
+"""
 BROKEN = {
-    "empty.jpg": "cannot identify image file",
-    "truncated.jpg": "truncated",
-    "page.jpg": "cannot identify image file",
-    "array.png": "cannot identify image file",
+    "empty.jpg": "it is none of BMP, GIF,",
+    "truncated.jpg": "it has no end marker",
+    "page.jpg": "it is none of BMP, GIF,",
+    "array.png": "it is none of BMP, GIF,",
     "animated.gif": "it is animated",
-    "float.tif": "PIL mode F",
+    "float.tif": "floating-point numbers, of unknown range",
     "folder.png": "no image at folder.png",
     "thin.png": "it is 100000×1 pixels, too long to be resized",
     "dangling.webp": "no image at dangling.webp",
-    "bomb.png": "decompression bomb",
+    "bomb.png": "it is 100000×100000 pixels, and the limit is",
 }
 
 
@@ -60,7 +70,7 @@ def save_broken(folder):
     (folder / "folder.png").mkdir()
     Image.new("RGB", (1, 100_000)).save(folder / "thin.png")
     (folder / "dangling.webp").symlink_to(folder / "nowhere")
-    chunks = {b"IHDR": struct.pack(">IIBBBBB", 100_000, 100_000, 8, 2, 0, 0, 0), b"IDAT": b""}
+    chunks = {b"IHDR": struct.pack(">IIBBBBB", 100_000, 100_000, 8, 2, 0, 0, 0), b"IDAT": b"", b"IEND": b""}
     coded = [
         struct.pack(">I", len(c)) + name + c + struct.pack(">I", zlib.crc32(name + c)) for name, c in chunks.items()
     ]
@@ -68,10 +78,10 @@ def save_broken(folder):
     return folder
 
 
-def save_tar(path, folder):
+def save_tar(path, folder, reverse=False):
     """All images of a folder."""
     with tarfile.open(path, "w") as archive:
-        for item in find_items(folder)[1]:
+        for item in sorted(find_items(folder)[1], reverse=reverse):
             archive.add(folder / item.path, item.path)
     return path
 

@@ -1,3 +1,6 @@
+import hashlib
+import os
+import tracemalloc
 from dataclasses import replace
 
 import pytest
@@ -11,12 +14,13 @@ from dsd.descriptor import dsd_norm
 from dsd.scan.collection import scan
 from dsd.scan.items import Item
 from dsd.scan.scoring import Scorer, Views
-from tests.scan.samples import ALPHAS, COLUMNS, LAYERS, SETTINGS, rows
+from dsd.scan.stamps import Stamp
+from tests.scan.samples import ALPHAS, COLUMNS, LAYERS, SETTINGS, STAMP, rows
 
 
 def test_is_dsd_norm_of_each_image(good, scanned):
     table = rows(scanned)
-    assert list(table[0]) == ["path", "class", "height", "width", *COLUMNS, "error"]
+    assert list(table[0]) == ["path", "class", "height", "width", *COLUMNS, "error", *STAMP]
     assert [row["path"] for row in table] == sorted(p.relative_to(good).as_posix() for p in good.glob("*/*"))
     backbone = load_backbone("lite", LAYERS, "random", device="cpu")
     for row in table:
@@ -49,14 +53,39 @@ def test_too_small_for_crop_or_network(tmp_path):
 
 def test_views_hold_no_more_than_the_crop(good):
     """What was cropped away would be sent from worker to worker."""
-    size, view = Views(good, SETTINGS, smallest=2)[Item("other/0002.png")]
+    size, view, _ = Views(good, SETTINGS, smallest=2)[Item("other/0002.png")]
     assert tuple(size) == load_image(good / "other" / "0002.png").shape[1:]
     assert view.shape == (3, 32, 32)
     assert view.untyped_storage().nbytes() == 4 * view.numel()
 
 
 def test_views_give_the_reason_of_what_cannot_be_read(tmp_path):
-    assert Views(tmp_path, SETTINGS, smallest=2)[Item("a.tar", reason="cut")] == ((None, None), "cut")
+    assert Views(tmp_path, SETTINGS, smallest=2)[Item("a.tar", reason="cut")] == ((None, None), "cut", Stamp())
+
+
+def test_reasons_call_a_file_by_its_name_in_the_collection(tmp_path, monkeypatch):
+    """Also where the system quotes its path: the table is the same wherever the collection lies."""
+
+    def denied(path):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    (tmp_path / "a\n.png").touch()
+    monkeypatch.setattr("dsd.scan.scoring.load_image", denied)
+    _, reason, _ = Views(tmp_path, SETTINGS, smallest=2)[Item("a\n.png")]
+    assert reason == "[Errno 13] Permission denied: 'a\n.png'"
+
+
+def test_members_of_a_tar_do_not_fill_the_memory(tmp_path):
+    (tmp_path / "a.tar").touch()
+    os.truncate(tmp_path / "a.tar", 2**25)
+    views = Views(tmp_path, SETTINGS, smallest=2)
+    tracemalloc.start()
+    _, reason, stamp = views[Item("a.tar/a.png", "a.tar", 0, 2**25)]
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 2**23
+    assert "it is none of BMP, GIF," in reason
+    assert stamp.sha256 == hashlib.sha256(bytes(2**25)).hexdigest()
 
 
 def test_scorer_sets_torchs_threads(tmp_path):

@@ -39,7 +39,7 @@ def test_class_is_also_the_tar_of_a_class(tmp_path):
 def test_refuses_to_overwrite_what_is_not_its_own(good, tmp_path):
     out = tmp_path / "scores.parquet"
     out.write_text("notes")
-    with pytest.raises(ValueError, match=r"scores\.parquet exists, and is no table of a scan"):
+    with pytest.raises(ValueError, match=r"scores\.parquet is damaged, or is no table of a scan\. Remove it, or write"):
         scan(good, out, SETTINGS, workers=0)
     out.rename(tmp_path / "notes")
     (tmp_path / "scores.parquet.parts").mkdir()

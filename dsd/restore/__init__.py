@@ -1,0 +1,1 @@
+"""Image restoration: how low-resolution images are made."""
