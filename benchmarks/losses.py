@@ -1,13 +1,14 @@
-"""L_DSD (ReLU2_1, 2_2, 3_1; alpha 2) of 8 pairs of 224² against the authors' way; the contextual loss in little memory.
+"""L_DSD (ReLU2_1, 2_2, 3_1; alpha 2) of 8 pairs of 224² against the authors' way; the contextual loss: time, memory.
 
-The authors' way: four passes of torchvision's VGG-19 cut after ReLU3_1, float32, NCHW.
+The authors' way: four passes of torchvision's VGG-19 cut after ReLU3_1, float32, NCHW. The contextual loss's time is
+that of a step on features alone, beside the matrix products that it can't do without.
 
     python benchmarks/losses.py [--weights auto] [--rounds 5]
 """
 
 import argparse
-import time
 from collections.abc import Callable
+from functools import partial
 
 import torch
 from _authors import authors_grams
@@ -15,6 +16,7 @@ from _measure import interleaved, peak_mib, print_peak, write
 from torch import Tensor
 
 from dsd import VGG19, downscale, paper
+from dsd.contextual import ENTRIES, contextual
 from dsd.data.views import Photographs
 from dsd.losses import ContextualLoss, DSDLoss
 
@@ -33,15 +35,15 @@ def authors_way(network: VGG19) -> Callable[[Tensor, Tensor], Tensor]:
     return loss
 
 
-def photographs(count: int, resize: int, crop: int) -> Tensor:
-    """The embedded photographs as one batch."""
-    views = Photographs.from_folder("embedded", resize=resize, crop=crop, count=count, crops=2)
+def photographs(count: int, resize: int, crop: int, crops: int = 1) -> Tensor:
+    """The embedded photographs, so many crops of each, as one batch."""
+    views = Photographs.from_folder("embedded", resize=resize, crop=crop, count=count, crops=crops)
     return torch.stack([views[index] for index in range(count)])
 
 
 def bench_dsd(weights: str, rounds: int) -> list[dict[str, object]]:
     """Forward alone, and forward and backward, each against the authors' way."""
-    images = photographs(16, 256, 224)
+    images = photographs(16, 256, 224, crops=2)
     x, y = images[:8], images[8:]
     networks = {precision: VGG19(LAYERS, weights, precision=precision) for precision in ("float32", "bfloat16")}
     losses = {precision: DSDLoss(network) for precision, network in networks.items()}
@@ -87,19 +89,39 @@ def contextual_step(weights: str, side: int) -> None:
     loss(x.requires_grad_(), y).backward()
 
 
-def bench_contextual(weights: str) -> list[dict[str, object]]:
-    """Peak memory of a step, against that of one positions × positions matrix; autograd keeps several of those."""
+def products(a: Tensor, b: Tensor, winners: int) -> None:
+    """The matrix products of such a step on positions (P, C), in its blocks: every row; again those of the winners."""
+    rows = max(1, ENTRIES["cpu"] // len(b))
+    block = torch.empty(rows, len(b))
+    for part in a.split(rows):
+        torch.mm(part, b.mT, out=block[: len(part)])
+    for part in a[:winners].split(rows):
+        torch.mm(part, b.mT, out=block[: len(part)]) @ b
+
+
+def bench_contextual(weights: str, rounds: int) -> list[dict[str, object]]:
+    """Seconds of a step on features of two photographs, the target fixed, and of its products; the peak of memory."""
     rows: list[dict[str, object]] = []
     for side in (256, 512):
-        start = time.perf_counter()
-        peak = peak_mib(__file__, "--weights", weights, "--peak-of", str(side))
-        positions = (side // 2) ** 2
+        with torch.no_grad():
+            a, b = VGG19(("relu2_1",), weights)(photographs(2, side, side))["relu2_1"].split(1)
+
+        def gradient(a: Tensor = a, b: Tensor = b) -> Tensor:
+            x = a.clone().requires_grad_()
+            return torch.autograd.grad(contextual(x, b).sum(), x)[0]
+
+        winners = int((gradient() != 0).any(dim=1).sum())  # rows that hold a column's maximum
+        positions = [features.flatten(2)[0].mT.contiguous() for features in (a, b)]
+        calls = {"step": gradient, "products": partial(products, positions[0], positions[1], winners)}
+        seconds = interleaved(calls, rounds if side == 256 else 1)
         rows.append(
             {
                 "what": f"contextual ReLU2_1 {side}², forward+backward",
-                "seconds": time.perf_counter() - start,
-                "peak_MiB": peak,
-                "one_full_matrix_MiB": 4 * positions**2 / 2**20,
+                "seconds": seconds["step"],
+                "products_seconds": seconds["products"],
+                "times_its_products": seconds["step"] / seconds["products"],
+                "peak_MiB": peak_mib(__file__, "--weights", weights, "--peak-of", str(side)),
+                "one_full_matrix_MiB": 4 * len(positions[1]) ** 2 / 2**20,
             }
         )
     return rows
@@ -109,13 +131,13 @@ def main() -> None:
     """Measure, print and write losses.csv."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--weights", default="auto")
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--rounds", type=int, default=5, help="of measurements; the largest ones are made once")
     parser.add_argument("--peak-of", type=int, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.peak_of:
         print_peak(lambda: contextual_step(options.weights, options.peak_of))
     else:
-        write(__file__, bench_contextual(options.weights) + bench_dsd(options.weights, options.rounds))
+        write(__file__, bench_contextual(options.weights, options.rounds) + bench_dsd(options.weights, options.rounds))
 
 
 if __name__ == "__main__":

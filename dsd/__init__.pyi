@@ -16,11 +16,13 @@ from .losses import (
     PerceptualLoss,
     StyleLoss,
 )
+from .precision import full_precision
 from .quality.accumulated import ImageMetric
 from .quality.metrics import list_metrics
 from .quality.norms import norms
 from .quality.scoring import create_metric
 from .resize import downscale
+from .restore.degrade import low_resolution
 
 __version__: str
 __all__ = [
@@ -44,12 +46,14 @@ __all__ = [
     "downscale",
     "dsd_matrices",
     "dsd_norm",
+    "full_precision",
     "gram_matrices",
     "gram_matrix",
     "l1_norm",
     "list_metrics",
     "load_backbone",
     "load_image",
+    "low_resolution",
     "norms",
     "patch_gram",
 ]

@@ -14,7 +14,7 @@ def atomic_write(path: Path, mode: str = "wb", **options: Any) -> Iterator[IO[An
 
     Args:
         path: of the file; its folder must be there.
-        mode: ``"wb"`` or ``"w"``.
+        mode: ``"wb"``, ``"w"``, or ``"w+b"`` where it is read again before it is complete.
         options: of :meth:`pathlib.Path.open`.
     """
     partial = path.with_name(f".{path.name}.{uuid.uuid4().hex}")

@@ -22,7 +22,16 @@ def save_checkpoint(path: Path, state: Mapping[str, Any], settings: Mapping[str,
         path: of the file; its folder must be there.
         state: tensors, numbers, strings, and lists and dicts of them.
         settings: what the run depends on, as plain values; :func:`load_checkpoint` must be given the same.
+
+    Raises:
+        TypeError: a setting is none that :func:`load_checkpoint` can read.
     """
+    for name, value in settings.items():
+        torch.save(value, buffer := io.BytesIO())
+        try:
+            torch.load(io.BytesIO(buffer.getvalue()), weights_only=True)
+        except pickle.UnpicklingError as error:
+            raise TypeError(f"{name} must be a plain value, as of a float or a list, got {value!r}") from error
     buffer = io.BytesIO()
     torch.save({"settings": dict(settings), "state": dict(state)}, buffer)
     content = buffer.getbuffer()

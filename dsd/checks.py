@@ -34,6 +34,7 @@ def check_images(
     """
     if not isinstance(x, Tensor):
         raise TypeError(f"{name} must be a torch.Tensor of shape (N, 3, H, W), got {type(x).__name__}")
+    _check_dense(x, name)
     if not x.is_floating_point():
         raise ValueError(f"{name} must be a float tensor in [0, 1], got {x.dtype} (divide 8-bit images by 255)")
     if x.ndim != 4 or x.shape[1] != 3:
@@ -57,6 +58,11 @@ def check_images(
             raise ValueError(f"{name} must have values in [0, 1] and no NaN, got [{low:g}, {high:g}]")
 
 
+def _check_dense(x: Tensor, name: str) -> None:
+    if x.layout != torch.strided:
+        raise ValueError(f"{name} must be a dense tensor, got {x.layout}")
+
+
 def check_features(features: Tensor, name: str = "features") -> None:
     """Refuse anything but feature maps.
 
@@ -66,6 +72,7 @@ def check_features(features: Tensor, name: str = "features") -> None:
     """
     if not isinstance(features, Tensor):
         raise TypeError(f"{name} must be a torch.Tensor of shape (N, C, H, W), got {type(features).__name__}")
+    _check_dense(features, name)
     if not features.is_floating_point():
         raise ValueError(f"{name} must be a float tensor, got {features.dtype}")
     if features.ndim != 4 or not features.numel():
@@ -93,6 +100,16 @@ def check_feature_pair(a: Tensor, b: Tensor, *, equal_sizes: bool = False) -> No
         )
 
 
+def check_choice(value: str, name: str, choices: Sequence[str]) -> None:
+    """Refuse anything but one of some words.
+
+    Raises:
+        ValueError: likewise; the message lists them.
+    """
+    if not isinstance(value, str) or value not in choices:
+        raise ValueError(f"{name} must be one of {', '.join(choices)}; got {value!r}")
+
+
 def is_number(value: object) -> TypeGuard[float]:
     """Whether it is a finite real number; True and False are none."""
     try:
@@ -101,24 +118,26 @@ def is_number(value: object) -> TypeGuard[float]:
         return False
 
 
-def check_number(value: float, name: str, least: float = 0) -> None:
-    """Refuse anything but a finite real number from `least`.
+def check_number(value: float, name: str, least: float = 0) -> float:
+    """Refuse anything but a finite real number from `least`; returned as Python's own.
 
     Raises:
         ValueError: likewise.
     """
     if not (is_number(value) and value >= least):
         raise ValueError(f"{name} must be a finite number of at least {least:g}, got {value!r}")
+    return float(value)
 
 
-def check_integer(value: int, name: str, least: int) -> None:
-    """Refuse anything but an integer from `least`.
+def check_integer(value: int, name: str, least: int) -> int:
+    """Refuse anything but an integer from `least`; returned as Python's own.
 
     Raises:
         ValueError: likewise.
     """
     if not isinstance(value, Integral) or isinstance(value, bool) or value < least:
         raise ValueError(f"{name} must be an integer of at least {least}, got {value!r}")
+    return int(value)
 
 
 def check_alphas(alphas: Sequence[float]) -> float:

@@ -10,10 +10,10 @@ from torch.autograd.function import once_differentiable
 from dsd.checks import check_feature_pair, check_number, is_number
 from dsd.precision import at_least_float32, full_precision
 
-# Rows of the matrix that exist at a time. On a CPU few, so that what is done to them finds them in the cache
+# Entries of the matrix that exist at a time. On a CPU few, so that each operation finds them in the cache
 # (benchmarks/losses.py); on a GPU, where this was not measured, more, so that it has enough to do.
-ROWS = {"cpu": 64}
-ROWS_ELSEWHERE = 512
+ENTRIES = {"cpu": 2**21}
+ENTRIES_ELSEWHERE = 2**24
 
 
 def contextual(a: Tensor, b: Tensor, bandwidth: float = 0.5, *, offset: float = 0) -> Tensor:
@@ -31,8 +31,8 @@ def contextual(a: Tensor, b: Tensor, bandwidth: float = 0.5, *, offset: float = 
         a: features, float (N, C, H, W).
         b: features of the reference, (N, C, H', W'), of at least two positions: with one, CX is 1 whatever a is.
         bandwidth: h.
-        offset: added to CX before the logarithm. 0 is the paper's loss; its authors' code has 1e-5, which makes values
-            of photographs XXX smaller.
+        offset: added to CX before the logarithm. 0 is the paper's loss. Its authors' code has 1e-5, which lowers it for
+            photographs by 3e-5 to 5e-4 of its value (VGG-19 at ReLU2_1, 3_1 and 4_1, 224²).
 
     Returns:
         (N,), at least 0 without an offset; not 0 for a = b, whose repeated features share their similarity.
@@ -50,7 +50,7 @@ def contextual(a: Tensor, b: Tensor, bandwidth: float = 0.5, *, offset: float = 
         >>> contextual(a, torch.rand(2, 8, 6, 4)).sum().backward()
     """
     check_feature_pair(a, b)
-    check_bandwidth(bandwidth, offset)
+    bandwidth, offset = check_options(bandwidth, offset)
     if b.shape[2:].numel() < 2:
         raise ValueError(f"b must have at least two positions, or CX is 1 whatever a is; got shape {tuple(b.shape)}")
     with full_precision():
@@ -58,23 +58,25 @@ def contextual(a: Tensor, b: Tensor, bandwidth: float = 0.5, *, offset: float = 
         return 0 - (similarity + offset).log()  # not −log, which is −0 for a similarity of 1
 
 
-def check_bandwidth(bandwidth: float, offset: float) -> None:
-    """Refuse a bandwidth that is not positive and a negative offset.
+def check_options(bandwidth: float, offset: float) -> tuple[float, float]:
+    """Refuse a bandwidth that is not positive and a negative offset; returned as Python's own numbers.
 
     Raises:
         ValueError: likewise.
     """
     if not (is_number(bandwidth) and bandwidth > 0):
         raise ValueError(f"bandwidth must be a positive number, got {bandwidth!r}")
-    check_number(offset, "offset")
+    return float(bandwidth), check_number(offset, "offset")
 
 
 def _similarity(a: Tensor, b: Tensor, bandwidth: float) -> Tensor:
     """CX of one pair (C, H, W)."""
+    width = b.shape[2]
     a, b = (at_least_float32(features.flatten(1).mT) for features in (a, b))
     mean = b.mean(dim=0)
     a, b = (F.normalize(features - mean, dim=1, eps=1e-5) for features in (a, b))
-    return _BestSimilarities.apply(a, b, bandwidth, ROWS.get(a.device.type, ROWS_ELSEWHERE)).mean()
+    rows = max(1, min(len(a), ENTRIES.get(a.device.type, ENTRIES_ELSEWHERE) // len(b)))
+    return _BestSimilarities.apply(a, b, bandwidth, rows, width).mean()
 
 
 class _BestSimilarities(torch.autograd.Function):
@@ -84,39 +86,48 @@ class _BestSimilarities(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx: Any, a: Tensor, b: Tensor, bandwidth: float, rows: int) -> Tensor:
+    def forward(ctx: Any, a: Tensor, b: Tensor, bandwidth: float, rows: int, width: int) -> Tensor:
         best = a.new_zeros(len(b))
         winner = torch.zeros(len(b), dtype=torch.long, device=a.device)
+        block = a.new_empty(rows, len(b))  # one for all: fresh memory would cost more than what is done in it
         for start in range(0, len(a), rows):
-            p = _logits(a[start : start + rows], b, bandwidth)[0].softmax(dim=1)
+            part = a[start : start + rows]
+            p = block[: len(part)]
+            _logits(part, b, bandwidth, out=p)
+            torch.softmax(p, dim=1, out=p)
             largest = p.amax(dim=0)
             better = (largest > best).nonzero().squeeze(1)
             # Only for them, and row by row: on a CPU, argmax over columns is slow.
             winner[better] = p.index_select(1, better).mT.contiguous().argmax(dim=1) + start
             best = torch.maximum(best, largest)  # NaN where there is one
         ctx.save_for_backward(a, b, winner)
-        ctx.settings = bandwidth, rows
+        ctx.settings = bandwidth, rows, width
         return best
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, None, None]:
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, None, None, None]:
         with full_precision():
-            return *_BestSimilarities._gradients(ctx, gradient), None, None
+            return *_BestSimilarities._gradients(ctx, gradient), None, None, None
 
     @staticmethod
     def _gradients(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor]:
         a, b, winner = ctx.saved_tensors
-        bandwidth, rows = ctx.settings
+        bandwidth, rows, width = ctx.settings
         a_gradient, b_gradient = torch.zeros_like(a), torch.zeros_like(b)
         winners, place = winner.unique(return_inverse=True)
+        blocks = a.new_empty(2, rows, len(b))
         for start in range(0, len(winners), rows):
             index = winners[start : start + rows]
-            winning = a[index]
-            logits, sharpness = _logits(winning, b, bandwidth)
-            nearest = logits.argmax(dim=1)
+            part = a[index]
+            logits, g = blocks[:, : len(part)]
+            sharpness = _logits(part, b, bandwidth, out=logits)
+            each = torch.arange(len(part), device=a.device)
+            lines = logits.unflatten(1, (-1, width))  # of the image b; argmax is slow, of everything it would be
+            line = lines.amax(dim=2).argmax(dim=1)
+            nearest = line * width + lines[each, line].argmax(dim=1)
             # With respect to the logits: p_ij (u_ij − Σ_k p_ik u_ik), u holding the incoming gradient at the maxima.
-            g = logits.softmax(dim=1)
+            torch.softmax(logits, dim=1, out=g)
             column = ((place >= start) & (place < start + rows)).nonzero().squeeze(1)
             row = place[column] - start
             at_maxima = g[row, column] * gradient[column]
@@ -125,15 +136,17 @@ class _BestSimilarities(torch.autograd.Function):
             # With respect to the cosines: directly, and through the nearest one, which sets the row's sharpness.
             through_nearest = bandwidth * sharpness[:, 0] * logits.mul_(g).sum(dim=1)
             g *= sharpness
-            g[torch.arange(len(index), device=g.device), nearest] += through_nearest
+            g[each, nearest] += through_nearest
             a_gradient[index] = g @ b
-            b_gradient.addmm_(g.mT, winning)
+            if ctx.needs_input_grad[1]:  # not of a fixed target
+                b_gradient.addmm_(g.mT, part)
         return a_gradient, b_gradient
 
 
-def _logits(a: Tensor, b: Tensor, bandwidth: float) -> tuple[Tensor, Tensor]:
-    """−d_ij / ((min_k d_ik + ε) h) up to a constant per row, 0 for the nearest; and 1 / ((min_k d_ik + ε) h)."""
-    cosine = a @ b.mT
-    largest = cosine.amax(dim=1, keepdim=True)
+def _logits(a: Tensor, b: Tensor, bandwidth: float, out: Tensor) -> Tensor:
+    """−d_ij / ((min_k d_ik + ε) h) up to a constant per row, 0 for the nearest; returns 1 / ((min_k d_ik + ε) h)."""
+    torch.mm(a, b.mT, out=out)
+    largest = out.amax(dim=1, keepdim=True)
     sharpness = 1 / ((1 - largest).clamp_min(0).add(1e-5) * bandwidth)
-    return cosine.sub_(largest).mul_(sharpness), sharpness
+    out.sub_(largest).mul_(sharpness)
+    return sharpness

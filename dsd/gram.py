@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from dsd.checks import check_features, check_images, check_integer
+from dsd.checks import check_choice, check_features, check_images, check_integer
 from dsd.precision import at_least_float32, full_precision
 
 Normalize = Literal["chw", "hw"]
@@ -40,8 +40,7 @@ def gram_matrix(features: Tensor, normalize: Normalize = "chw") -> Tensor:
         torch.Size([2, 8, 8])
         >>> gram_matrix(features).sum().backward()
     """
-    if normalize not in get_args(Normalize):
-        raise ValueError(f"normalize must be one of {', '.join(get_args(Normalize))}; got {normalize!r}")
+    check_choice(normalize, "normalize", get_args(Normalize))
     check_features(features)
     with full_precision():
         flat = at_least_float32(features.flatten(2))
@@ -89,9 +88,9 @@ def patch_gram(x: Tensor, size: int, normalize: Normalize = "chw") -> Tensor:
         >>> patch_gram(torch.rand(2, 3, 16, 16), size=5).shape
         torch.Size([2, 75, 75])
     """
-    check_integer(size, "size", 1)
+    size = check_integer(size, "size", 1)
     check_images(x, smallest=size, check_values=False)
-    return gram_matrix(F.unfold(x, int(size)).unsqueeze(-1), normalize)
+    return gram_matrix(F.unfold(x, size).unsqueeze(-1), normalize)
 
 
 def l1_norm(matrices: Tensor) -> Tensor:

@@ -12,7 +12,8 @@ from torch import Tensor
 from tqdm import tqdm
 
 from dsd.checkpoint import load_checkpoint, save_checkpoint
-from dsd.checks import check_images
+from dsd.checks import check_choice, check_images, check_integer, check_number
+from dsd.precision import full_precision
 
 EVERY = 100  # steps from checkpoint to checkpoint
 Optimizer = Literal["Adam", "SGD"]
@@ -47,6 +48,8 @@ def optimize(
 ) -> Trajectory:
     """Minimise loss(start + r) over the residual r, which begins small.
 
+    Each step, its backward pass too, is computed in full precision (:func:`dsd.precision.full_precision`).
+
     Args:
         start: images, float (N, 3, H, W) in [0, 1].
         loss: images (N, 3, H, W) → scalar or (N,), which is summed. A target that does not change is encoded once by
@@ -67,8 +70,9 @@ def optimize(
         The result, the loss at each step, and the snapshots.
 
     Raises:
-        ValueError: `start` is no image batch in [0, 1]; negative steps; unknown optimizer; halve_every below 1;
-            snapshots never reached; the checkpoint is damaged or of another run.
+        TypeError: `start` is no tensor, `loss` can't be called or does not return a tensor.
+        ValueError: `start` is no image batch in [0, 1]; a number is of the wrong kind or too small; unknown optimizer;
+            snapshots never reached; the loss does not depend on the image; the checkpoint is damaged or of another run.
         FloatingPointError: the loss is no longer finite; the message names the step.
 
     Reference:
@@ -80,14 +84,18 @@ def optimize(
         (True, 4)
     """
     check_images(start, "start")
-    if steps < 0:
-        raise ValueError(f"steps must be at least 0, got {steps}")
-    if optimizer not in get_args(Optimizer):
-        raise ValueError(f"optimizer must be one of {', '.join(get_args(Optimizer))}; got {optimizer!r}")
-    if out_of_reach := sorted(step for step in snapshots if not 0 <= step <= steps):
+    if not callable(loss):
+        raise TypeError(f"loss must be a function of images, got {type(loss).__name__}")
+    steps, seed = check_integer(steps, "steps", 0), check_integer(seed, "seed", 0)
+    if halve_every is not None:
+        halve_every = check_integer(halve_every, "halve_every", 1)
+    learning_rate = check_number(learning_rate, "learning_rate")
+    residual_std = check_number(residual_std, "residual_std")
+    check_choice(optimizer, "optimizer", get_args(Optimizer))
+    if not isinstance(snapshots, Collection) or isinstance(snapshots, str):
+        raise TypeError(f"snapshots must be a collection of steps, got {snapshots!r}")
+    if out_of_reach := sorted((step for step in snapshots if step not in range(steps + 1)), key=str):
         raise ValueError(f"snapshots must be steps from 0 to {steps}, got {out_of_reach}")
-    if halve_every is not None and halve_every < 1:
-        raise ValueError(f"halve_every must be at least 1, got {halve_every}")
     generator = torch.Generator().manual_seed(seed)
     residual = residual_std * torch.randn(start.shape, generator=generator, dtype=start.dtype)
     x = start.detach() + residual.to(start.device)
@@ -99,10 +107,11 @@ def optimize(
     pixels = hashlib.sha256(start.detach().double().cpu().numpy().tobytes()).hexdigest()
     settings = {"start": pixels, "steps": steps, "learning_rate": learning_rate, "optimizer": optimizer}
     settings |= {"halve_every": halve_every, "residual_std": residual_std, "clamp": clamp, "seed": seed}
-    settings["snapshots"] = sorted(snapshots)
+    settings["snapshots"] = sorted(map(int, snapshots))
     if checkpoint is not None and checkpoint.is_file():
         first = _resume(checkpoint, settings, path, x, descent, schedule)
-    with tqdm(range(first, steps + 1), desc=description, unit="step", initial=first, total=steps + 1) as progress:
+    progress = tqdm(range(first, steps + 1), desc=description, unit="step", initial=first, total=steps + 1)
+    with full_precision(), progress:
         for step in progress:
             if checkpoint is not None and (step % EVERY == 0 or step == steps) and step > first:
                 state = {"step": step, "losses": path.losses, "snapshots": path.snapshots, "x": x.detach()}
@@ -112,14 +121,18 @@ def optimize(
             if step in snapshots:
                 path.snapshots[step] = x.detach().clone()
             with torch.set_grad_enabled(step < steps):
-                value = loss(x).sum()
-            path.losses.append(value.item())
+                value = loss(x)
+            if not isinstance(value, Tensor):
+                raise TypeError(f"loss must return a torch.Tensor, got {type(value).__name__}")
+            path.losses.append(value.sum().item())
             if not math.isfinite(path.losses[-1]):
                 raise FloatingPointError(f"{description}: the loss is {path.losses[-1]} at step {step}")
             if step == steps:
                 break
+            if not value.requires_grad:
+                raise ValueError("loss must depend on the images that it is given; its result has no gradient")
             descent.zero_grad()
-            value.backward()
+            value.sum().backward()
             descent.step()
             schedule.step()
             if clamp:

@@ -26,7 +26,7 @@ if hasattr(os, "register_at_fork"):  # a process forked while another thread hol
 
 
 @contextmanager
-def full_precision(*_: str) -> Iterator[None]:
+def full_precision() -> Iterator[None]:
     """Compute in full float32: autocast and TF32 (on CPUs: bfloat16 products) are off inside, and come back afterwards.
 
     Everything in this package enters it by itself, except that **a backward pass follows the settings of where

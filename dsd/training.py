@@ -24,6 +24,8 @@ from tqdm import tqdm
 
 from dsd.atomic import atomic_write
 from dsd.checkpoint import load_checkpoint, save_checkpoint
+from dsd.checks import check_integer
+from dsd.precision import full_precision
 
 Batch = TypeVar("Batch")
 
@@ -78,7 +80,7 @@ class Training:
         process: this one.
 
     Raises:
-        ValueError: `steps` is below 1; the checkpoint is damaged or of another run.
+        ValueError: `steps` is no integer of at least 1; the checkpoint is damaged or of another run.
     """
 
     step: int
@@ -95,8 +97,7 @@ class Training:
         settings: Mapping[str, Any],
         process: Process,
     ) -> None:
-        if steps < 1:
-            raise ValueError(f"steps must be at least 1, got {steps}")
+        check_integer(steps, "steps", 1)
         self.network, self.optimisers, self.schedule = network, optimisers, schedule
         self.steps, self.process = steps, process
         self.settings = {"steps": steps, **settings}
@@ -118,7 +119,7 @@ class Training:
         every: int,
         clip: float = math.inf,
     ) -> None:
-        """Take the steps that are left.
+        """Take the steps that are left, each in full precision: see :func:`dsd.precision.full_precision`.
 
         Every few steps there is a checkpoint and a row of ``log.csv``: the step, the mean of each loss and of the
         gradient's norm since the row before, and the learning rates. SIGTERM ends the step, writes a checkpoint and
@@ -131,13 +132,12 @@ class Training:
             clip: the gradient's largest norm; a longer one is shortened.
 
         Raises:
-            ValueError: `every` is below 1; a loss has the name of another column of the log.
+            ValueError: `every` is no integer of at least 1; a loss has the name of another column of the log.
             FloatingPointError: a loss or the gradient is not finite; the message names the step. The last checkpoint
                 stays.
             SystemExit: after SIGTERM.
         """
-        if every < 1:
-            raise ValueError(f"every must be at least 1, got {every}")
+        check_integer(every, "every", 1)
         if self.process.count > 1:
             for value in self.network.state_dict().values():
                 dist.broadcast(first := value.contiguous(), 0)
@@ -149,7 +149,8 @@ class Training:
         progress = tqdm(loader, "training", initial=self.step, total=self.steps, unit="step", disable=quiet)
         with _sigterm() as signals, progress:
             for batch in progress:
-                stop = self._take_step(batch, losses, clip, lambda: bool(signals))
+                with full_precision():
+                    stop = self._take_step(batch, losses, clip, lambda: bool(signals))
                 if self.step % every == 0 or self.step == self.steps:
                     row = self._add_row()
                     progress.set_postfix_str(", ".join(f"{name} {value:.3g}" for name, value in row.items()))

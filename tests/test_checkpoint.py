@@ -2,6 +2,7 @@ import hashlib
 import os
 import random
 
+import numpy as np
 import pytest
 import torch
 
@@ -76,6 +77,13 @@ def test_another_run_is_refused_with_what_differs(path):
     assert "checkpoint.pt is of another run: steps is 3 there and 4 here" in str(caught.value)
     assert "start is None there and 'not set' here; rate is 'not set' there and 0.1 here." in str(caught.value)
     assert "alphas" not in str(caught.value)
+
+
+def test_settings_that_could_not_be_read_again_are_not_written(path):
+    before = path.read_bytes()
+    with pytest.raises(TypeError, match=r"rate must be a plain value, .* got np\.float64\(0\.5\)"):
+        save_checkpoint(path, {"step": 3}, {"rate": np.float64(0.5)})
+    assert path.read_bytes() == before
 
 
 def test_a_missing_file(tmp_path):

@@ -3,6 +3,7 @@ import pytest
 import torch
 
 from dsd import VGG19, downscale, dsd_matrices, dsd_norm, gram_matrices, gram_matrix
+from dsd.descriptor import reduce_scales
 from tests.test_resize import matlab_imresize
 
 
@@ -90,6 +91,26 @@ def test_bfloat16_is_close_and_its_grams_are_float32():
     torch.testing.assert_close(coarse, exact, rtol=0.05, atol=0)
 
 
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_images_of_short_types_lose_nothing_on_their_way(backbone, dtype):
+    """x↓α is not rounded to the type of x, which cost 1.3e-3 of a pyramid; the network's own rounding is its own."""
+    x = torch.rand(1, 3, 33, 40).to(dtype)
+    for network in (backbone, VGG19(("relu2_1",), weights="random", precision="bfloat16")):
+        for key, matrix in dsd_matrices(x, network, (2, 3.5)).items():
+            assert torch.equal(matrix, dsd_matrices(x.float(), network, (2, 3.5))[key])
+
+
+def test_full_precision_all_the_way(backbone):
+    inside = []
+    reduce_scales(
+        torch.rand(1, 3, 16, 16),
+        backbone,
+        {1: ["relu1_2"], 2: ["relu2_1"]},
+        lambda alpha, layer, features: inside.append(torch.backends.cudnn.conv.fp32_precision) or {layer: features},
+    )
+    assert inside == ["ieee", "ieee"]
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [
@@ -100,6 +121,14 @@ def test_bfloat16_is_close_and_its_grams_are_float32():
         (lambda b: dsd_matrices(torch.rand(1, 3, 32, 32), b, normalize="c"), "normalize must be one of chw, hw"),
         (lambda b: gram_matrices(torch.rand(1, 3, 32, 32), b, ()), "alphas must be a sequence"),
         (lambda b: dsd_matrices(torch.rand(1, 3, 32, 32), b, ()), "alphas must be a sequence"),
+        *(
+            (lambda b, a=a: dsd_norm(torch.rand(1, 3, 32, 32), b, a), "alphas must|alpha must")
+            for a in (2, None, "2", (2, 2), {2}, torch.tensor([2.0]), [None], ["2"], [True, 2], [1j], [float("inf")])
+        ),
+        (lambda b: dsd_norm(torch.rand(1, 3, 32, 32).to("meta"), b), "x is on meta, the network on cpu: move one of"),
+        (lambda b: gram_matrices(torch.rand(1, 3, 32, 32).to("meta"), b), "x is on meta, the network on cpu"),
+        (lambda b: gram_matrices(torch.rand(1, 3, 32, 32).int(), b), "x must be a float tensor .*, got torch.int32"),
+        (lambda b: gram_matrices(torch.rand(1, 3, 32, 32), b, (2, 2)), "alphas must all be different"),
     ],
 )
 def test_refuses(backbone, call, message):
@@ -111,6 +140,13 @@ def test_refuses_a_networks_name():
     for function in (dsd_matrices, dsd_norm, gram_matrices):
         with pytest.raises(TypeError, match=r"backbone must be a network \(load_backbone makes one\), got 'lite'"):
             function(torch.rand(1, 3, 32, 32), "lite")
+
+
+def test_refuses_what_is_no_tensor(backbone):
+    for function in (dsd_matrices, dsd_norm, gram_matrices):
+        for wrong in ([torch.rand(3, 8, 8)], torch.rand(1, 3, 8, 8).numpy(), "photo.png", None):
+            with pytest.raises(TypeError, match=r"x must be a torch.Tensor of shape \(N, 3, H, W\), got"):
+                function(wrong, backbone)
 
 
 def test_the_smallest_size_named_in_the_error_works(backbone):

@@ -84,7 +84,24 @@ def test_l1_norm_is_the_mean_of_absolute_entries_and_has_a_finite_gradient_at_ze
         (lambda: gram_matrix(FEATURES, "c"), "normalize must be one of chw, hw; got 'c'"),
         (lambda: gram_matrix(FEATURES[0]), r"shape \(N, C, H, W\) with no empty side, got \(5, 6, 7\)"),
         (lambda: gram_matrix(FEATURES[..., :0]), r"got \(3, 5, 6, 0\)"),
-        (lambda: patch_gram(torch.rand(1, 3, 8, 8), 0), "size must be at least 1, got 0"),
+        (lambda: gram_matrix(FEATURES.to(torch.complex64)), "features must be a float tensor, got torch.complex64"),
+        (lambda: gram_matrix(FEATURES.int()), "features must be a float tensor, got torch.int32"),
+        (lambda: gram_matrix(FEATURES > 0), "features must be a float tensor, got torch.bool"),
+        *(
+            (lambda s=s: patch_gram(torch.rand(1, 3, 8, 8), s), f"size must be an integer of at least 1, got {s!r}")
+            for s in (0, -1, 3.0, "3", None, True)
+        ),
+        (lambda: patch_gram(torch.rand(1, 3, 8, 8), 3, "c"), "normalize must be one of chw, hw; got 'c'"),
+        (lambda: l1_norm(FEATURES), r"matrices must have shape \(N, C, C\) with no empty side, got \(3, 5, 6, 7\)"),
+        (lambda: l1_norm(FEATURES[:, 0]), r"matrices must have shape .*, got \(3, 6, 7\)"),
+        (lambda: l1_norm(FEATURES[0, :2, :2]), r"matrices must have shape .*, got \(2, 2, 7\)"),
+        (lambda: l1_norm(FEATURES[0, 0]), r"matrices must have shape .*, got \(6, 7\)"),
+        (lambda: l1_norm(torch.rand(2, 0, 0)), r"matrices must have shape .*, got \(2, 0, 0\)"),
+        (
+            lambda: l1_norm(torch.ones(2, 3, 3).to(torch.complex64)),
+            "matrices must be a float tensor, got torch.complex",
+        ),
+        (lambda: l1_norm(torch.ones(2, 3, 3, dtype=torch.int32)), "matrices must be a float tensor, got torch.int32"),
         (lambda: patch_gram(torch.rand(1, 3, 8, 8), 9), "smallest image that works is 9×9"),
         (lambda: patch_gram(torch.rand(1, 1, 8, 8), 3), r"\(N, 3, H, W\)"),
     ],
@@ -92,6 +109,29 @@ def test_l1_norm_is_the_mean_of_absolute_entries_and_has_a_finite_gradient_at_ze
 def test_refuses(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+@pytest.mark.parametrize("wrong", [FEATURES.numpy(), [1.0], None, 3])
+def test_refuses_what_is_no_tensor(wrong):
+    got = type(wrong).__name__
+    with pytest.raises(TypeError, match=rf"features must be a torch.Tensor of shape \(N, C, H, W\), got {got}"):
+        gram_matrix(wrong)
+    with pytest.raises(TypeError, match=rf"x must be a torch.Tensor of shape \(N, 3, H, W\), got {got}"):
+        patch_gram(wrong, 3)
+    with pytest.raises(TypeError, match=rf"matrices must be a torch.Tensor of shape \(N, C, C\), got {got}"):
+        l1_norm(wrong)
+
+
+def test_what_is_not_a_number_is_seen():
+    features = FEATURES.clone()
+    features[1, 2, 3, 4] = float("nan")
+    assert gram_matrix(features).isnan().any(dim=(1, 2)).tolist() == [False, True, False]
+    assert l1_norm(gram_matrix(features)).isnan().tolist() == [False, True, False]
+
+
+def test_norms_of_short_types_are_accumulated_in_float32():
+    matrices = torch.rand(2, 64, 64).half()
+    assert torch.equal(l1_norm(matrices), l1_norm(matrices.float()))
 
 
 def test_second_derivatives():

@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 import torch
 
@@ -114,13 +115,64 @@ def test_goes_on_where_it_was_killed(tmp_path):
     assert torch.equal(optimize(x, killed, checkpoint=checkpoint, **options).image, undisturbed.image)
 
 
+def test_numbers_of_numpy_are_taken_and_come_back_from_a_checkpoint(tmp_path):
+    options = {"steps": np.int64(2), "learning_rate": np.float32(0.125), "halve_every": np.int64(1)}
+    options |= {"snapshots": np.array([1]), "residual_std": np.float64(0), "seed": np.int64(0)}
+    x = start()
+    first, again = (optimize(x, squares, checkpoint=tmp_path / "a.pt", **options) for _ in range(2))
+    assert torch.equal(first.image, again.image)
+    assert torch.equal(first.image, optimize(x, squares, steps=2, learning_rate=0.125, halve_every=1).image)
+
+
+@pytest.mark.parametrize("caller", ["none", "tf32"])
+def test_whole_steps_are_in_full_precision(caller):
+    """The backward pass of convolutions follows the setting at the time; the caller's own comes back."""
+    setting, process = torch.backends.cudnn.conv, torch.backends.fp32_precision
+    seen = []
+
+    def loss(x):
+        y = torch.nn.functional.conv2d(x, torch.ones(1, 3, 2, 2))
+        seen.append(("forward", setting.fp32_precision))
+        if y.requires_grad:
+            y.register_hook(lambda _: seen.append(("backward", setting.fp32_precision)))
+        assert y.dtype == torch.float32  # not autocast's
+        return y.sum()
+
+    torch.backends.fp32_precision = caller
+    try:
+        before = setting.fp32_precision
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            optimize(start(), loss, steps=1, learning_rate=0.1)
+        assert setting.fp32_precision == before
+    finally:
+        torch.backends.fp32_precision = process
+    assert seen == [("forward", "ieee"), ("backward", "ieee"), ("forward", "ieee")]
+
+
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
-        ({"steps": -1}, ValueError, "steps must be at least 0, got -1"),
+        ({"start": torch.rand(1, 3, 8, 8).numpy()}, TypeError, "start must be a torch.Tensor .*, got ndarray"),
+        *(
+            ({"steps": steps}, ValueError, f"steps must be an integer of at least 0, got {steps!r}")
+            for steps in (-1, 2.0, "3", None, True)
+        ),
+        *(
+            ({"learning_rate": rate}, ValueError, f"learning_rate must be a finite number of at least 0, got {rate!r}")
+            for rate in (-1, "0.1", None, float("nan"))
+        ),
+        ({"residual_std": -0.1}, ValueError, "residual_std must be a finite number of at least 0, got -0.1"),
+        ({"seed": "a"}, ValueError, "seed must be an integer of at least 0, got 'a'"),
+        ({"loss": None}, TypeError, "loss must be a function of images, got NoneType"),
+        ({"loss": lambda x: 3.0}, TypeError, "loss must return a torch.Tensor, got float"),
+        ({"loss": lambda x: x.detach().sum()}, ValueError, "loss must depend on the images that it is given"),
         ({"optimizer": "Newton"}, ValueError, "optimizer must be one of Adam, SGD; got 'Newton'"),
+        ({"optimizer": None}, ValueError, "optimizer must be one of Adam, SGD; got None"),
+        ({"snapshots": 2}, TypeError, "snapshots must be a collection of steps, got 2"),
+        ({"snapshots": "12"}, TypeError, "snapshots must be a collection of steps, got '12'"),
+        ({"snapshots": [1.5, "a"]}, ValueError, r"snapshots must be steps from 0 to 3, got \[1.5, 'a'\]"),
         ({"snapshots": (2, 9, -1)}, ValueError, r"snapshots must be steps from 0 to 3, got \[-1, 9\]"),
-        ({"halve_every": 0}, ValueError, "halve_every must be at least 1, got 0"),
+        ({"halve_every": 0}, ValueError, "halve_every must be an integer of at least 1, got 0"),
         ({"start": torch.rand(3, 8, 8)}, ValueError, r"start must have shape \(N, 3, H, W\)"),
         ({"start": 2 * torch.ones(1, 3, 8, 8)}, ValueError, r"start must have values in \[0, 1\]"),
         ({"loss": lambda x: x.sum() / 0}, FloatingPointError, "a title: the loss is inf at step 0"),

@@ -162,7 +162,7 @@ def test_processes_forked_while_threads_use_it_can_use_it():
     for thread in threads:
         thread.start()
     try:
-        for _ in range(20):
+        for _ in range(10):
             process = multiprocessing.get_context("fork").Process(target=enter)
             process.start()
             process.join(20)

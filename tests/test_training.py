@@ -280,16 +280,16 @@ def test_stops_at_what_is_not_finite(tmp_path, name, power):
 
 
 def test_needs_a_step(tmp_path):
-    with pytest.raises(ValueError, match="steps must be at least 1, got 0"):
+    with pytest.raises(ValueError, match="steps must be an integer of at least 1, got 0"):
         train(tmp_path / "none", steps=0)
     assert not (tmp_path / "none").exists()
 
 
-@pytest.mark.parametrize("every", [0, -1])
+@pytest.mark.parametrize("every", [0, -1, 2.0, None])
 def test_needs_steps_from_row_to_row(tmp_path, every):
     network = Regression()
     training = Training(network, network.optimisers(), schedule, steps=STEPS, out=tmp_path, settings={}, process=ALONE)
-    with pytest.raises(ValueError, match=f"every must be at least 1, got {every}"):
+    with pytest.raises(ValueError, match=f"every must be an integer of at least 1, got {every!r}"):
         training.run(Noise(), network.losses, every=every)
     assert training.step == 0
 
@@ -310,6 +310,27 @@ def test_a_checkpoint_of_other_optimisers_is_refused(tmp_path, whole):
     there, here = re.escape("['adam', 'sgd']"), re.escape("['muon', 'sgd']")
     with pytest.raises(ValueError, match=f"is of another run: optimisers is {there} there and {here} here"):
         Training(network, others, schedule, steps=STEPS, out=tmp_path, settings={}, process=ALONE)
+
+
+def test_whole_steps_are_in_full_precision(tmp_path):
+    """The backward pass too; the caller's setting comes back. Autocast that the losses ask for is taken as meant."""
+    setting, seen = torch.backends.cudnn.conv, []
+    before = setting.fp32_precision
+    network = Regression()
+    network.layers[0].weight.register_hook(lambda _: seen.append(("backward", setting.fp32_precision)))
+
+    def losses(x, step):
+        seen.append(("forward", setting.fp32_precision))
+        assert network.layers(x).dtype == torch.float32
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            assert network.layers(x).dtype == torch.bfloat16
+        return network.losses(x, step)
+
+    training = Training(network, network.optimisers(), schedule, steps=2, out=tmp_path, settings={}, process=ALONE)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        training.run(Noise(), losses, every=EVERY)
+    assert seen == [("forward", "ieee"), ("backward", "ieee")] * 2
+    assert setting.fp32_precision == before
 
 
 def test_learns_on_every_device(tmp_path, device):

@@ -39,12 +39,15 @@ def load_weights(
         The weights' name and SHA-256.
 
     Raises:
+        TypeError: `weights` is something else.
         FileNotFoundError: no such file; none found.
         ValueError: the file is damaged or of another network.
     """
     if isinstance(weights, Mapping):
         fill(parameters, weights, "the state dict", network, known)
         return "state dict", "not from a file"
+    if not isinstance(weights, str | Path):
+        raise TypeError(f"weights must be 'auto', 'random', a file or a state dict, got {type(weights).__name__}")
     if weights == "random":
         fill_randomly(parameters)
         return "random", "random"

@@ -2,13 +2,14 @@
 
 import argparse
 
-from dsd.cli.parsers import check_file
+from dsd.cli.parsers import check_file, check_out
 from dsd.paths import find_folder
 
 
 def run_convert_vgg19(options: argparse.Namespace) -> int:
     """Write VGG-19's weight file."""
     check_file(options.caffemodel)
+    check_out(options.out, "OUT")
     from dsd.data.convert_vgg19 import convert_vgg19
 
     print(convert_vgg19(options.caffemodel, options.out))

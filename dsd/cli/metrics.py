@@ -7,7 +7,8 @@ from dsd.quality.metrics import METRICS
 
 def run(options: argparse.Namespace) -> int:
     """Print a line for each measure."""
+    width = max(map(len, METRICS)) + 2
     for name, metric in METRICS.items():
-        print(f"{name:<12}{'↑' if metric.higher_is_better else '↓'} {metric.summary}")
+        print(f"{name:<{width}}{'↑' if metric.higher_is_better else '↓'} {metric.summary}")
     print("\n↑ higher is better, ↓ lower is better")
     return 0

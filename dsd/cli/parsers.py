@@ -4,13 +4,20 @@ import argparse
 import os
 from math import isfinite
 from pathlib import Path
+from typing import NoReturn
 
 from dsd import __version__
 from dsd.backbones import BACKBONES, check_backbone, check_device
+from dsd.cli.output import escape
 
 DEVICES = "cuda, cpu (cuda where there is one)"
 # What dsd.backbones.base.Precision allows, known before torch is imported.
 PRECISIONS = ("float32", "bfloat16")
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        super().error(escape(message))  # what was typed may be a file's name
 
 
 def command_line() -> argparse.ArgumentParser:
@@ -19,7 +26,7 @@ def command_line() -> argparse.ArgumentParser:
     Beside what was typed its options have `command`, what messages call it; `run`, the ``"module:function"`` that takes
     the options and returns the exit code; and `interrupted`, what to say after Ctrl-C.
     """
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="dsd",
         description="Deep self-dissimilarities: `dsd score` compares images with references, `dsd scan` scores "
         "collections without any.",
@@ -32,7 +39,7 @@ def command_line() -> argparse.ArgumentParser:
             "score",
             help="compare distorted images with their references",
             description="Compare a distorted image with its reference, or all of a folder with those of the same name "
-            "(whatever the suffix) in another.",
+            "(whatever the suffix) in another. With --out, the same command goes on where it was interrupted.",
         )
     )
     _add_scan(
@@ -107,6 +114,9 @@ def _add_scan(parser: argparse.ArgumentParser) -> None:
         "--workers", default=min(4, os.cpu_count() or 4), type=int, help="processes that decode (4, or a core each)"
     )
     parser.add_argument("--threads", type=int, help="of torch (as many as cores)")
+    parser.add_argument(
+        "--verify", action="store_true", help="look for changed files by their content, not by size and time"
+    )
     parser.add_argument("--engine", default="local", help="local, or ray: on the machines of a Ray cluster (local)")
     parser.add_argument("--address", help="of the Ray cluster (the one at hand, else one of this machine)")
     _add_backbone(parser)
@@ -202,7 +212,7 @@ def check_weights(weights: str) -> None:
         FileNotFoundError: there is none.
     """
     if weights not in ("auto", "random") and not Path(weights).is_file():
-        raise FileNotFoundError(f"no weight file at {weights}")
+        raise FileNotFoundError(f"no weight file at {weights or repr(weights)}")
 
 
 def check_file(path: Path) -> None:
@@ -213,6 +223,21 @@ def check_file(path: Path) -> None:
     """
     if not path.is_file():
         raise FileNotFoundError(f"no file {path}")
+
+
+def check_out(path: Path, name: str = "--out") -> None:
+    """Refuse a place where a file cannot be written before work begins.
+
+    Raises:
+        ValueError: it is a folder, below a file, or in a folder that is closed.
+    """
+    if path.is_dir():
+        raise ValueError(f"{name} must be a file, got the folder {path}")
+    nearest = next(place for place in path.absolute().parents if place.exists())
+    if not nearest.is_dir():
+        raise ValueError(f"{name}: cannot write {path}, {nearest} is no folder")
+    if not os.access(nearest, os.W_OK):
+        raise ValueError(f"{name}: cannot write {path}, the folder {nearest} does not allow it")
 
 
 def pixels(text: str) -> int | None:

@@ -4,26 +4,34 @@ import argparse
 import csv
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import isfinite
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dsd.atomic import atomic_write
-from dsd.cli.parsers import check_network, split_alphas, split_names
+from dsd.cli.output import escape
+from dsd.cli.parsers import check_network, check_out, split_alphas, split_names
 from dsd.quality.metrics import check_names, check_options
+
+if TYPE_CHECKING:  # commands start without torch
+    from dsd.cli.kept import Scored
+    from dsd.quality.scoring import MetricSet
+
+LIBRARIES = ("dsd", "PIL", "numpy", "torch", "torchmetrics", "torchvision")  # whose versions scores may depend on
+Rows = Mapping[str, Mapping[str, float]]  # {image: {measure: score}}
 
 
 def run(options: argparse.Namespace) -> int:
-    """Score all pairs, show and write what succeeded, name what failed."""
+    """Score all pairs, write and show what succeeded, name what failed."""
     names = list(dict.fromkeys(split_names(options.metrics, "--metrics")))
     layers = None if options.layers is None else split_names(options.layers, "--layers")
     alphas = None if options.alphas is None else split_alphas(options.alphas)
     _check(names, options)
 
-    import torch
     from tqdm import tqdm
 
+    from dsd.cli.kept import Kept, stamp
     from dsd.quality.scoring import MetricSet
 
     pairs, failed = _pairs(options.reference, options.distorted)
@@ -36,21 +44,35 @@ def run(options: argparse.Namespace) -> int:
         precision=options.precision,
         device=options.device,
     )
-    rows: list[dict[str, Any]] = []
+    versions = {name: str(sys.modules[name].__version__) for name in LIBRARIES if name in sys.modules}
+    settings = {"metrics": names, **metrics.provenance(), "device": metrics.device.type, "versions": versions}
+    kept = Kept(options.out, settings)
+    if options.out is not None:
+        options.interrupted += "; the same command goes on from here"
+    rows: dict[str, Mapping[str, float]] = {}
     try:
         for name, reference, distorted in tqdm(pairs, unit="pair", disable=len(pairs) < 2):
             try:
-                with torch.inference_mode():
-                    scores = metrics(distorted, reference)
-                rows.append({"image": name, **{metric: score.item() for metric, score in scores.items()}})
-            except (ValueError, OSError, RuntimeError) as error:
+                now = stamp(reference, distorted)
+                scored = kept.get(name, now) or _score(metrics, reference, distorted)
+            except (ValueError, OSError, RuntimeError, MemoryError) as error:
                 failed[name] = str(error)
-    finally:  # also when interrupted: what is done is kept
-        _show(names, rows)
-        if options.out is not None:
-            _write(options.out, names, rows, failed, metrics.provenance())
+                continue
+            kept.add(name, now, scored)
+            rows[name], reasons = scored
+            if reasons:
+                failed[name] = "; ".join(f"no {metric}: {reasons[metric]}" for metric in names if metric in reasons)
+    finally:  # also when interrupted: what is done is written, and before it is shown
+        try:
+            kept.save()
+            if options.out is not None:
+                left = {name: "not scored, the command was stopped" for name, *_ in pairs if name not in rows}
+                _write(options.out, names, rows, left | failed, metrics.provenance())
+        finally:
+            _show(names, rows)
+    kept.remove()
     for name, reason in failed.items():
-        print(f"failed: {name}: {reason}", file=sys.stderr)
+        print(f"failed: {escape(name)}: {escape(reason)}", file=sys.stderr)
     return 1 if failed else 0
 
 
@@ -63,8 +85,10 @@ def _check(names: Sequence[str], options: argparse.Namespace) -> None:
         alphas=None if options.alphas is None else f"--alphas {options.alphas}",
     )
     check_network(options)
-    if options.out is not None and options.out.suffix not in (".csv", ".json"):
-        raise ValueError(f"--out must end in .csv or .json, got {options.out}")
+    if options.out is not None:
+        if options.out.suffix not in (".csv", ".json"):
+            raise ValueError(f"--out must end in .csv or .json, got {options.out}")
+        check_out(options.out)
     reference, distorted = options.reference, options.distorted
     for path in (reference, distorted):
         if not path.exists():
@@ -78,7 +102,8 @@ def _check(names: Sequence[str], options: argparse.Namespace) -> None:
 def _pairs(reference: Path, distorted: Path) -> tuple[list[tuple[str, Path, Path]], dict[str, str]]:
     """(name, reference, distorted) for two files or two folders, and why each of the others has no partner.
 
-    A reference of the same name and suffix goes first, then the only one of the same name.
+    A reference of the same name and suffix goes first, then the only one of the same name, unless another image has its
+    whole name.
     """
     from dsd.data.images import find_images
 
@@ -88,56 +113,76 @@ def _pairs(reference: Path, distorted: Path) -> tuple[list[tuple[str, Path, Path
     by_stem: dict[Path, list[Path]] = {}
     for name in references:
         by_stem.setdefault(name.with_suffix(""), []).append(name)
+    images = {path.relative_to(distorted): path for path in find_images(distorted)}
     pairs, failed = [], {}
-    for path in find_images(distorted):
-        name = path.relative_to(distorted)
+    for name, path in images.items():
         partners = [name] if name in references else by_stem.get(name.with_suffix(""), [])
-        if len(partners) == 1:
-            pairs.append((name.as_posix(), references[partners[0]], path))
-        elif partners:
-            several = ", ".join(partner.as_posix() for partner in partners)
-            failed[name.as_posix()] = f"several references of that name in {reference}: {several}"
-        else:
+        several = ", ".join(partner.as_posix() for partner in partners)
+        if not partners:
             failed[name.as_posix()] = f"no reference of that name in {reference}"
+        elif len(partners) > 1:
+            failed[name.as_posix()] = f"several references of that name in {reference}: {several}"
+        elif partners != [name] and partners[0] in images:
+            failed[name.as_posix()] = f"{reference / several} is the reference of {several}, which has its whole name"
+        else:
+            pairs.append((name.as_posix(), references[partners[0]], path))
     return pairs, failed
 
 
-def _show(names: Sequence[str], rows: Sequence[dict[str, Any]]) -> None:
-    """Print the table, with means where there are several rows."""
-    if not rows:
-        return
-    shown = list(rows)
-    if len(rows) > 1:
-        shown.append({"image": "mean", **{name: sum(row[name] for row in rows) / len(rows) for name in names}})
-    width = max(len(row["image"]) for row in shown) + 2
-    print("image".ljust(width) + "".join(f"{name:>13}" for name in names))
-    for row in shown:
-        print(row["image"].ljust(width) + "".join(f"{row[name]:>13.6g}" for name in names))
+def _score(metrics: "MetricSet", reference: Path, distorted: Path) -> "Scored":
+    """A pair's scores, and why some are missing.
+
+    Raises:
+        ValueError: there is none.
+    """
+    import torch
+
+    reasons: dict[str, str] = {}
+    with torch.inference_mode():
+        scores = metrics(distorted, reference, reasons)
+    if not scores:
+        raise ValueError("; ".join(dict.fromkeys(reasons.values())))
+    return {name: score.item() for name, score in scores.items()}, reasons
 
 
 def _write(
-    out: Path,
-    names: Sequence[str],
-    rows: Sequence[dict[str, Any]],
-    failed: dict[str, str],
-    provenance: dict[str, Any],
+    out: Path, names: Sequence[str], rows: Rows, failed: Mapping[str, str], provenance: Mapping[str, Any]
 ) -> None:
     """Write CSV or JSON in one step, so that a crash leaves the old file or the new one.
 
-    JSON knows no infinity and no NaN: null stands for them.
+    JSON knows no infinity and no NaN: null stands for them, as for what is missing, which CSV leaves empty. Bytes of a
+    name that are no UTF-8 are in CSV what they are; in JSON they are escaped, as Python has them: U+DC80 to U+DCFF.
     """
-    out.parent.mkdir(parents=True, exist_ok=True)
-    with atomic_write(out, "w", encoding="utf-8", newline="") as file:
-        if out.suffix == ".json":
-            scores = [{"image": row["image"], **{name: _finite(row[name]) for name in names}} for row in rows]
+    json_file = out.suffix == ".json"
+    errors = "backslashreplace" if json_file else "surrogateescape"
+    with atomic_write(out, "w", encoding="utf-8", errors=errors, newline="") as file:
+        if json_file:
+            scores = [
+                {"image": image, **{name: _finite(row.get(name)) for name in names}} for image, row in rows.items()
+            ]
             content = {"metrics": names, "provenance": provenance, "scores": scores, "failed": failed}
             json.dump(content, file, indent=2, ensure_ascii=False, allow_nan=False)
             file.write("\n")
         else:
             writer = csv.DictWriter(file, ["image", *names])
             writer.writeheader()
-            writer.writerows(rows)
+            writer.writerows({"image": image, **row} for image, row in rows.items())
 
 
-def _finite(value: float) -> float | None:
-    return value if isfinite(value) else None
+def _finite(value: float | None) -> float | None:
+    return value if value is not None and isfinite(value) else None
+
+
+def _show(names: Sequence[str], rows: Rows) -> None:
+    """Print the table, with means where there are several rows."""
+    if not rows:
+        return
+    shown = list(rows.items())
+    if len(rows) > 1:
+        columns = {name: [row[name] for row in rows.values() if name in row] for name in names}
+        shown.append(("mean", {name: sum(values) / len(values) for name, values in columns.items() if values}))
+    texts = [{name: f"{row[name]:.6g}" if name in row else "–" for name in names} for _, row in shown]
+    images = [escape(image) for image, _ in shown]
+    width = max(map(len, images)) + 2
+    for image, row in zip(["image", *images], [{name: name for name in names}, *texts], strict=True):
+        print(image.ljust(width) + "".join(f"  {row[name]:>{max(11, len(name))}}" for name in names))

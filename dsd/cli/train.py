@@ -3,11 +3,12 @@
 import argparse
 
 from dsd.backbones import check_device
-from dsd.cli.parsers import check_file, check_weights
+from dsd.cli.parsers import check_file, check_out, check_weights
 
 
 def run_lite(options: argparse.Namespace) -> int:
     """Distil VGG-19 lite, and print where its weights are."""
+    check_out(options.out / "vgg19-lite.safetensors")
     if options.start is not None:
         check_file(options.start)
     check_weights(options.weights)

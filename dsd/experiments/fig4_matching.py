@@ -13,13 +13,15 @@ from torch import Tensor
 
 from dsd.backbones import load_backbone
 from dsd.backbones.base import Precision
-from dsd.data.images import luma
 from dsd.data.views import Photographs
 from dsd.experiments.provenance import Computed, Result, checkpoints
 from dsd.experiments.style import COLORS, draw_close_up
 from dsd.losses import DSDPyramidLoss, StyleLoss
 from dsd.losses.base import FeatureLoss
 from dsd.optimize import optimize
+from dsd.quality.statistics import gradient_energy, metric_q, noise_level
+
+SHARPNESS = {"metric Q": metric_q, "noise level": noise_level, "gradient energy": gradient_energy}
 
 
 def compute(
@@ -87,7 +89,7 @@ def match(
 
     Returns:
         The images, ``{"content": …, loss: result …}``, and a table with columns `image` (which), `step`, `quantity` and
-        `value`: each loss on the way to its own result, and at the ends every loss and the ``gradient energy``.
+        `value`: each loss on the way to its own result, and every loss at the ends.
     """
     targets = {name: loss.encode(reference) for name, loss in losses.items()}
     images, rows = {"content": content}, []
@@ -106,14 +108,27 @@ def match(
         step = 0 if image == "content" else options["steps"]
         with torch.no_grad():
             rows += [(image, step, name, loss(x, targets[name]).item()) for name, loss in losses.items()]
-        rows.append((image, step, "gradient energy", gradient_energy(x).item()))
-    rows.append(("reference", 0, "gradient energy", gradient_energy(reference).item()))
     return images, pd.DataFrame(rows, columns=["image", "step", "quantity", "value"])
 
 
 def outcome(table: pd.DataFrame) -> pd.DataFrame:
-    """What :func:`match` ended with: images × quantities; the content and the reference as they are."""
+    """What :func:`match` ended with: images × losses; the content as it is."""
     return table.sort_values("step", kind="stable").groupby(["image", "quantity"]).value.last().unstack()
+
+
+def sharpness(images: Mapping[str, Tensor]) -> pd.DataFrame:
+    """How sharp pictures are: images × {metric Q, noise level, gradient energy}, see :mod:`dsd.quality.statistics`.
+
+    Args:
+        images: by name, each float (3, H, W) in [0, 1].
+
+    Example:
+        >>> sharpness({"flat": torch.full((3, 16, 16), 0.5)})
+              metric Q  noise level  gradient energy
+        flat       0.0          0.0              0.0
+    """
+    rows = {name: {what: of(x[None]).item() for what, of in SHARPNESS.items()} for name, x in images.items()}
+    return pd.DataFrame.from_dict(rows, orient="index")
 
 
 def draw(result: Result) -> Figure:
@@ -122,11 +137,12 @@ def draw(result: Result) -> Figure:
     figure = plt.figure(figsize=(6.75, 5))
     (upper,), (lower,) = figure.subfigures(2, 1, squeeze=False, height_ratios=[2, 1])
     titles = {"content": "Content", "Style pyramid": "Style pyramid", "DSD": "DSD (α = 2)", "reference": "Reference"}
-    energy = final["gradient energy"]
+    measured = sharpness(result.images)
+    relative = measured / measured.loc["content"]
     for (kind, title), (whole, close) in zip(titles.items(), upper.subplots(2, 4).T, strict=True):
         draw_close_up(whole, close, result.images[kind], result.parameters["zoom"])
         whole.set_title(title)
-        close.set_xlabel(f"gradient energy ×{energy[kind] / energy['content']:.2f}")
+        close.set_xlabel(f"Q ×{relative['metric Q'][kind]:.2f}, noise ×{relative['noise level'][kind]:.1f}")
     left, right = lower.subplots(1, 2)
     colors = dict(zip(("DSD", "Style pyramid"), COLORS.values(), strict=False))
     for name, color in colors.items():
@@ -145,18 +161,3 @@ def draw(result: Result) -> Figure:
     right.set_ylim(0, 1.5 * right.get_ylim()[1])
     right.legend()
     return figure
-
-
-def gradient_energy(x: Tensor) -> Tensor:
-    """Sharpness: mean square of the differences of luma (BT.601) to the right and to the lower neighbour, (N,).
-
-    Args:
-        x: images, float (N, 3, H, W).
-
-    Example:
-        >>> ramp = torch.arange(4.0).expand(1, 3, 4, 4)
-        >>> gradient_energy(ramp)
-        tensor([1.])
-    """
-    y = luma(x)[:, 0]
-    return y.diff(dim=2).square().mean(dim=(1, 2)) + y.diff(dim=1).square().mean(dim=(1, 2))

@@ -82,7 +82,8 @@ def correlations_of(result: Result, dataset: str) -> pd.DataFrame:
     """The correlations of the paper's measures on one set of images, with the first padding, in the paper's order."""
     rows = result.table[(result.table.kind == "correlation") & (result.table.dataset == dataset)]
     rows = rows[rows.measure.isin(list(paper.TABLE1))]
-    rows = rows[rows.padding == rows.padding.iloc[0]]
+    learned = rows.measure == "LPIPS"  # its networks have their own padding
+    rows = rows[learned | (rows.padding == rows.padding[~learned].iloc[0])]
     place = rows.measure.map(list(paper.TABLE1).index)
     return rows.iloc[np.lexsort((rows.layer, place))]
 
@@ -182,7 +183,7 @@ def _draw_panel(axis: Axes, rows: pd.DataFrame, y: np.ndarray) -> None:
     axis.grid(axis="x")
     axis.grid(False, axis="y")
     axis.tick_params(axis="y", length=0, labelsize=7)
-    axis.set_xlim(0.25, 1)
+    axis.set_xlim(float(np.nanmin([0.25, *rows.pearson, *rows.pearson_low])), 1)
 
 
 def draw_types(result: Result) -> Figure | None:
@@ -196,7 +197,7 @@ def draw_types(result: Result) -> Figure | None:
         return None
     other = types.minus.str.split(" ").str[0]
     places: dict[tuple[str, str], float] = {}
-    for gap, name in enumerate(sets_of(result)):
+    for gap, name in enumerate(types.dataset.unique()):
         lead = types[(types.dataset == name) & (other == "Perceptual")].sort_values("agreement", ascending=False)
         places |= {(name, kind): y + gap for y, kind in enumerate(lead.type, len(places))}
     y = np.array([places.get(key, np.nan) for key in zip(types.dataset, types.type, strict=True)])
@@ -212,8 +213,8 @@ def draw_types(result: Result) -> Figure | None:
     right.legend()
     left.set_yticks(list(places.values()), [kind for _, kind in places])
     left.set_ylim(max(places.values()) + 0.6, -0.6)
-    for name in sets_of(result):
-        first = min((at for (of, _), at in places.items() if of == name), default=0)
+    for name in dict.fromkeys(of for of, _ in places):
+        first = min(at for (of, _), at in places.items() if of == name)
         left.annotate(
             name,
             (0, first - 0.75),

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from dsd.backbones import PAPER_LAYERS, available_layers, load_backbone
 from dsd.backbones.base import Backbone
-from dsd.checks import check_images, check_number
+from dsd.checks import check_choice, check_images, check_number
 from dsd.descriptor import ByLayerAndAlpha, reduce_scales
 
 Reduction = Literal["mean", "sum", "none"]
@@ -61,29 +61,25 @@ class FeatureLoss(nn.Module, ABC):
         reduction: Reduction,
     ) -> None:
         super().__init__()
-        if reduction not in get_args(Reduction):
-            raise ValueError(f"reduction must be one of {', '.join(get_args(Reduction))}; got {reduction!r}")
+        check_choice(reduction, "reduction", get_args(Reduction))
         if layer_weights is not None and (not isinstance(layer_weights, Mapping) or not layer_weights):
             raise ValueError(
                 f"layer_weights must be a mapping of at least one layer to its weight, got {layer_weights!r}"
             )
-        for layer, weight in (layer_weights or {}).items():
-            check_number(weight, f"the weight of {layer}")
-        if layer_weights is not None and not any(layer_weights.values()):
+        weights = {layer: check_number(w, f"the weight of {layer}") for layer, w in (layer_weights or {}).items()}
+        if weights and not any(weights.values()):
             raise ValueError(f"one of layer_weights must be above 0, or the loss is 0 for all; got {layer_weights!r}")
         if isinstance(backbone, str):
-            layers = tuple(layer_weights or available_layers(backbone, self.LAYERS))
+            layers = tuple(weights or available_layers(backbone, self.LAYERS))
             backbone = load_backbone(backbone, layers, device="cpu")
         if not isinstance(backbone, Backbone):
             raise TypeError(f"backbone must be a network or the name of one, got {type(backbone).__name__}")
-        if unknown := set(layer_weights or ()) - set(backbone.layers):
+        if unknown := set(weights) - set(backbone.layers):
             raise ValueError(
                 f"layer_weights has {', '.join(sorted(map(str, unknown)))}, the backbone {', '.join(backbone.layers)}"
             )
         self.backbone = backbone
-        self.layer_weights = {
-            layer: float(weight) for layer, weight in (layer_weights or dict.fromkeys(backbone.layers, 1)).items()
-        }
+        self.layer_weights = weights or dict.fromkeys(backbone.layers, 1.0)
         self.reduction = reduction
 
     @abstractmethod

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from dsd.backbones.base import Backbone
 from dsd.checks import check_feature_pair
-from dsd.contextual import check_bandwidth, contextual
+from dsd.contextual import check_options, contextual
 from dsd.losses.base import FeatureLoss, Reduction
 from dsd.precision import at_least_float32
 
@@ -197,7 +197,7 @@ class ContextualLoss(FeatureLoss):
         layer_weights: Mapping[str, float] | None = None,
         reduction: Reduction = "mean",
     ) -> None:
-        check_bandwidth(bandwidth, offset)
+        bandwidth, offset = check_options(bandwidth, offset)
         super().__init__(backbone, layer_weights=layer_weights, reduction=reduction)
         self.bandwidth, self.offset = bandwidth, offset
 

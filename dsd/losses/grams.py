@@ -7,7 +7,7 @@ from typing import get_args
 from torch import Tensor
 
 from dsd.backbones.base import Backbone
-from dsd.checks import check_alphas, check_factors, check_feature_pair
+from dsd.checks import check_alphas, check_choice, check_factors, check_feature_pair
 from dsd.descriptor import ByLayerAndAlpha
 from dsd.gram import Normalize, gram_matrix, l1_norm
 from dsd.losses.base import FeatureLoss, Reduction
@@ -54,8 +54,7 @@ class GramLoss(FeatureLoss):
         reduction: Reduction,
     ) -> None:
         check_alphas(alphas)
-        if normalize not in get_args(Normalize):
-            raise ValueError(f"normalize must be one of {', '.join(get_args(Normalize))}; got {normalize!r}")
+        check_choice(normalize, "normalize", get_args(Normalize))
         super().__init__(backbone, layer_weights=layer_weights, reduction=reduction)
         self.alphas = self.scales = tuple(alphas)
         self.normalize: Normalize = normalize

@@ -129,5 +129,5 @@ def check_names(names: Sequence[str]) -> None:
     Raises:
         ValueError: an unknown one; the message lists the valid ones.
     """
-    if unknown := [name for name in names if name not in METRICS]:
+    if unknown := [str(name) for name in names if not isinstance(name, str) or name not in METRICS]:
         raise ValueError(f"unknown metric {', '.join(unknown)}; valid ones: {', '.join(METRICS)}")

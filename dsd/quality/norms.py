@@ -11,6 +11,7 @@ from tqdm import tqdm
 
 from dsd.backbones import load_backbone
 from dsd.backbones.base import Backbone
+from dsd.checks import check_integer
 from dsd.data.images import find_images
 from dsd.data.views import Photographs, View
 from dsd.descriptor import dsd_norm
@@ -46,7 +47,8 @@ def norms(
 
     Raises:
         FileNotFoundError: no such folder, or no image in it.
-        ValueError: an image that cannot be used; the message names it. `layers` of a network that is given.
+        ValueError: an image that cannot be used; the message names it. A number that is not what it must be. `layers`
+            of a network that is given.
 
     Example:
         >>> from dsd import VGG19Lite
@@ -54,6 +56,10 @@ def norms(
         >>> norms(photographs, VGG19Lite(("relu1_2",))).columns.tolist()
         ['file', 'relu1_2_dsd2']
     """
+    for name, value, least in (("crop", crop, 1), ("batch_size", batch_size, 1), ("workers", workers, 0)):
+        check_integer(value, name, least)
+    if resize is not None:
+        check_integer(resize, "resize", 1)
     if isinstance(backbone, str):
         network = load_backbone(backbone, layers)
     elif layers is None:

@@ -1,6 +1,6 @@
 """Measures at work: on tensors or files, several of them in one pass of the network."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, MutableMapping, Sequence
 from pathlib import Path
 from pkgutil import resolve_name
 from typing import Any
@@ -103,28 +103,49 @@ class MetricSet(nn.Module):
         }
         return {**network, "measures": measures}
 
-    def forward(self, distorted: Images, reference: Images) -> dict[str, Tensor]:
+    def forward(
+        self, distorted: Images, reference: Images, failed: MutableMapping[str, str] | None = None
+    ) -> dict[str, Tensor]:
         """Every measure's value.
 
         Args:
             distorted: float (N, 3, H, W) in [0, 1], or an image file's path.
             reference: likewise, of the same size.
+            failed: where measures that these images do not have, or have not the memory for, are noted with the reason.
+                None: they are an error.
 
         Returns:
             {name: (N,)}.
 
         Raises:
             TypeError: neither tensor nor path.
-            ValueError: no image batch in [0, 1]; of another size, type or device.
+            ValueError: no image batch in [0, 1]; of another size, type or device; too small for a measure.
             FileNotFoundError: no such file.
         """
         x, y = self._batch(distorted, "distorted"), self._batch(reference, "reference")
         check_pair(x, y, equal_sizes=True, names=("distorted", "reference"))
-        losses = [loss for loss in self.losses.values() if isinstance(loss, FeatureLoss)]
+        values: dict[str, Tensor] = {}
+        groups = [list(self.losses), *([name] for name in self.functions)]
+        while groups:
+            names = groups.pop()
+            try:
+                values |= self._values(names, x, y)
+            except (ValueError, RuntimeError, MemoryError) as error:
+                if failed is None:
+                    raise
+                if len(names) > 1:
+                    groups += [[name] for name in names]
+                else:
+                    failed[names[0]] = str(error)
+        return {name: values[name] for name in self.names if name in values}
+
+    def _values(self, names: Sequence[str], x: Tensor, y: Tensor) -> dict[str, Tensor]:
+        """One function's value, or those of losses, for which the network runs once."""
+        if names and names[0] in self.functions:
+            return {names[0]: self.functions[names[0]](x, y)}
+        losses = [loss for name in names if isinstance(loss := self.losses[name], FeatureLoss)]
         encodings = [encode_together(images, losses) for images in (x, y)] if losses else [[], []]
-        values = {name: loss.compare(a, b) for name, loss, a, b in zip(self.losses, losses, *encodings, strict=True)}
-        values |= {name: function(x, y) for name, function in self.functions.items()}
-        return {name: values[name] for name in self.names}
+        return {name: loss.compare(a, b) for name, loss, a, b in zip(names, losses, *encodings, strict=True)}
 
     def _batch(self, images: Images, name: str) -> Tensor:
         if isinstance(images, str | Path):

@@ -26,3 +26,9 @@ def test_prints_what_was_written(tmp_path, monkeypatch, capsys, function, comman
     monkeypatch.setattr(f"dsd.data.{function}.{function}", lambda *paths: paths[-1])
     assert main(["data", "convert", *command]) == 0
     assert capsys.readouterr().out == f"{command[-1]}\n"
+
+
+def test_refuses_a_folder_where_a_file_is_expected(tmp_path, capsys):
+    (tmp_path / "a.caffemodel").touch()
+    assert main(["data", "convert", "vgg19", str(tmp_path / "a.caffemodel"), str(tmp_path)]) == 2
+    assert f"OUT must be a file, got the folder {tmp_path}" in capsys.readouterr().err

@@ -79,39 +79,97 @@ def test_module_is_the_command():
     assert run.stdout == f"dsd {dsd.__version__}\n"
 
 
-@pytest.mark.parametrize("error", [ValueError, OSError, ModuleNotFoundError, FloatingPointError])
-def test_errors_that_are_the_users_are_a_line(monkeypatch, capsys, error):
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        *((error("what was wrong"), "what was wrong") for error in (ValueError, OSError, FloatingPointError)),
+        (ModuleNotFoundError("no module"), "no module"),
+        (MemoryError(), "MemoryError"),
+        (RuntimeError("CUDA out of memory. Tried to allocate 2 GiB"), "CUDA out of memory. Tried to allocate 2 GiB"),
+        (RuntimeError("DefaultCPUAllocator: can't allocate memory"), "DefaultCPUAllocator: can't allocate memory"),
+        (ValueError("\x1b[2J\n  1. do this\n  2. \x07"), "\\x1b[2J\n  1. do this\n  2. \\x07"),  # its own lines stay
+    ],
+    ids=repr,
+)
+def test_errors_that_are_the_users_are_a_line(monkeypatch, capsys, error, line):
     def fail(options):
-        raise error("what was wrong")
+        raise error
 
     monkeypatch.setattr("dsd.cli.metrics.run", fail)
     assert main(["metrics"]) == 2
-    assert capsys.readouterr().err == "dsd metrics: what was wrong\n"
+    assert capsys.readouterr().err == f"dsd metrics: {line}\n"
 
 
-def test_other_errors_are_bugs_and_stay(monkeypatch):
+@pytest.mark.parametrize("error", [KeyError("bug"), RuntimeError("size of tensor a must match")], ids=repr)
+def test_other_errors_are_bugs_and_stay(monkeypatch, error):
     def fail(options):
-        raise KeyError("bug")
+        raise error
 
     monkeypatch.setattr("dsd.cli.metrics.run", fail)
-    with pytest.raises(KeyError, match="bug"):
+    with pytest.raises(type(error), match=r"bug|size of tensor"):
         main(["metrics"])
 
 
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 @pytest.mark.parametrize("error", [None, RecursionError])
-def test_ctrl_c_is_a_line_whatever_comes_of_it(monkeypatch, capsys, error):
+def test_ctrl_c_and_sigterm_are_a_line_whatever_comes_of_it(monkeypatch, capsys, number, code, error):
     """A library that was interrupted while it was imported may raise something else."""
 
     def interrupt(options):
         try:
-            os.kill(os.getpid(), signal.SIGINT)
+            os.kill(os.getpid(), number)
         except KeyboardInterrupt as interrupt:
             raise (error or KeyboardInterrupt) from interrupt
 
     monkeypatch.setattr("dsd.cli.metrics.run", interrupt)
-    assert main(["metrics"]) == 130
+    before = signal.getsignal(number)
+    assert main(["metrics"]) == code
     assert capsys.readouterr().err == "dsd metrics: interrupted\n"
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert signal.getsignal(number) is before
+
+
+def test_a_training_that_sigterm_has_stopped_says_how_to_go_on(monkeypatch, capsys):
+    """Its loop ends the step and writes a checkpoint before it exits."""
+
+    def stop(options):
+        raise SystemExit(143)
+
+    monkeypatch.setattr("dsd.cli.metrics.run", stop)
+    assert main(["metrics"]) == 143
+    assert capsys.readouterr().err == "dsd metrics: interrupted\n"
+
+
+TWICE = """
+import os, signal, sys
+from dsd.cli import main, metrics
+def run(options):
+    for number in sys.argv[2:]:
+        try:
+            os.kill(os.getpid(), int(number))
+        except KeyboardInterrupt:
+            pass
+    print("not reached", flush=True)
+metrics.run = run
+main(sys.argv[1:2])
+"""
+
+
+def test_a_second_ctrl_c_ends_at_once():
+    run = subprocess.run([sys.executable, "-c", TWICE, "metrics", "2", "2"], capture_output=True, check=False)
+    assert (run.returncode, run.stdout, run.stderr) == (-signal.SIGINT, b"", b"")
+
+
+AFTER = """
+import os, signal, sys
+from dsd.cli import main
+main()
+os.kill(os.getpid(), signal.SIGINT)
+"""
+
+
+def test_ctrl_c_while_the_interpreter_ends_shows_no_traceback():
+    run = subprocess.run([sys.executable, "-c", AFTER, "--version"], capture_output=True, check=False)
+    assert (run.returncode, run.stderr) == (-signal.SIGINT, b"")
 
 
 def test_leaves_an_ignored_ctrl_c_ignored(monkeypatch):

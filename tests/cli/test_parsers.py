@@ -1,3 +1,4 @@
+import os
 from argparse import Namespace
 from typing import get_args
 
@@ -9,6 +10,7 @@ from dsd.cli.parsers import (
     PRECISIONS,
     check_file,
     check_network,
+    check_out,
     command_line,
     pixels,
     split_alphas,
@@ -78,6 +80,23 @@ def test_refuses_a_path_without_a_file(tmp_path):
     check_file(tmp_path / "a")
     with pytest.raises(FileNotFoundError, match="no file"):
         check_file(tmp_path)
+
+
+def test_refuses_a_place_where_no_file_can_be(tmp_path):
+    check_out(tmp_path / "new" / "folder" / "file")
+    (tmp_path / "file").touch()
+    check_out(tmp_path / "file")  # it is replaced
+    with pytest.raises(ValueError, match=r"OUT must be a file, got the folder /"):
+        check_out(tmp_path, "OUT")
+    with pytest.raises(ValueError, match=r"--out: cannot write .*/file/new/a, .*/file is no folder"):
+        check_out(tmp_path / "file" / "new" / "a")
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_refuses_a_folder_that_is_closed(tmp_path):
+    tmp_path.chmod(0o500)
+    with pytest.raises(ValueError, match=r"--out: cannot write .*/a, the folder .* does not allow it"):
+        check_out(tmp_path / "a")
 
 
 def test_commands_are_called_by_their_whole_name():

@@ -1,8 +1,8 @@
 import csv
 import json
+import os
+import shutil
 import signal
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -11,7 +11,8 @@ from PIL import Image
 
 import dsd
 from dsd.cli import main
-from tests.cli.samples import save, save_pairs
+from dsd.quality.scoring import MetricSet
+from tests.cli.samples import save
 
 FAST = "psnr,ssim"
 
@@ -84,6 +85,28 @@ def test_infinity_is_null_in_json_and_inf_in_csv(folders, tmp_path, capsys):
     assert "inf" in capsys.readouterr().out
 
 
+NAMES = ["a\x1b[2Jb.png", "a\nb.png", 'a,"b\r.png', os.fsdecode(b"\xff\xfe.png"), "é漢.png"]
+
+
+def test_any_name_is_written_so_that_it_can_be_read_back_and_shown_so_that_it_does_nothing(tmp_path, capsys):
+    for name in NAMES:
+        save(tmp_path / "sharp" / name, 1)
+        save(tmp_path / "noisy" / name, 1, noise=9)
+    save(tmp_path / "noisy" / "\x1b]0;title\x07\udc80.png", 1)
+    for out in (tmp_path / "scores.json", tmp_path / "scores.csv"):
+        assert score(tmp_path / "sharp", tmp_path / "noisy", "--out", out) == 1
+    written = json.loads((tmp_path / "scores.json").read_bytes())
+    assert {row["image"] for row in written["scores"]} == set(NAMES)
+    assert list(written["failed"]) == ["\x1b]0;title\x07\udc80.png"]
+    with (tmp_path / "scores.csv").open(encoding="utf-8", errors="surrogateescape", newline="") as file:
+        assert {row["image"] for row in csv.DictReader(file)} == set(NAMES)
+    captured = capsys.readouterr()
+    assert "failed: \\x1b]0;title\\x07\\udc80.png: no reference of that name in" in captured.err
+    for shown in ("a\\x1b[2Jb.png ", "a\\nb.png ", "\\udcff\\udcfe.png ", "é漢.png "):
+        assert shown in captured.out
+    assert not {"\x1b", "\x07"} & set(captured.out + captured.err)
+
+
 def test_a_metric_typed_twice_is_one(folders, tmp_path, capsys):
     out = tmp_path / "scores.json"
     assert score(folders[0] / "0.png", folders[1] / "0.bmp", "--out", out, metrics="psnr,ssim,psnr") == 0
@@ -100,6 +123,17 @@ def test_the_whole_name_goes_first(tmp_path, capsys):
         save(tmp_path / "noisy" / f"a.{suffix}", 1 if suffix == "bmp" else 2)
     assert score(tmp_path / "sharp", tmp_path / "noisy", metrics="psnr") == 0
     assert [row.split() for row in capsys.readouterr().out.splitlines()[1:3]] == [["a.bmp", "inf"], ["a.png", "inf"]]
+
+
+def test_another_images_reference_is_not_taken(tmp_path, capsys):
+    save(tmp_path / "sharp" / "a.jpg", 1)
+    save(tmp_path / "noisy" / "a.jpg", 1, noise=9)
+    save(tmp_path / "noisy" / "a.png", 2)
+    assert score(tmp_path / "sharp", tmp_path / "noisy", metrics="psnr") == 1
+    captured = capsys.readouterr()
+    assert [row.split()[0] for row in captured.out.splitlines()] == ["image", "a.jpg"]
+    reference = tmp_path / "sharp" / "a.jpg"
+    assert f"failed: a.png: {reference} is the reference of a.jpg, which has its whole name" in captured.err
 
 
 def test_two_references_of_one_name_are_named(folders, tmp_path, capsys):
@@ -131,38 +165,157 @@ def test_refuses(folders, options, message, capsys):
     assert message in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("out", "message"),
+    [
+        ("folder.csv", "--out must be a file, got the folder {}/folder.csv"),
+        ("file/new/a.csv", "--out: cannot write {0}/file/new/a.csv, {0}/file is no folder"),
+        pytest.param(
+            "shut/a.csv",
+            "--out: cannot write {0}/shut/a.csv, the folder {0}/shut does not allow it",
+            marks=pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere"),
+        ),
+    ],
+)
+def test_refuses_a_place_where_it_cannot_write(tmp_path, folders, out, message, capsys):
+    (tmp_path / "folder.csv").mkdir()
+    (tmp_path / "shut").mkdir(0o500)
+    (tmp_path / "file").touch()
+    assert score(*folders, "--out", tmp_path / out) == 2
+    assert message.format(tmp_path) in capsys.readouterr().err
+
+
+def test_scores_that_cannot_be_written_are_shown(folders, tmp_path, monkeypatch, capsys):
+    def full(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("dsd.cli.score.atomic_write", full)
+    assert score(*folders, "--out", tmp_path / "scores.csv") == 2
+    captured = capsys.readouterr()
+    assert len(captured.out.splitlines()) == 5
+    assert "No space left on device" in captured.err
+    monkeypatch.undo()
+    monkeypatch.setattr(MetricSet, "forward", lambda *_: pytest.fail("they are kept"))
+    assert score(*folders, "--out", tmp_path / "scores.csv") == 0
+    assert capsys.readouterr().out == captured.out
+
+
+def test_a_measure_that_fails_does_not_take_the_others(folders, tmp_path, capsys):
+    sharp, noisy = folders
+    large = [save(folder / "large.png", 5, size=(176, 180)) for folder in folders]
+    save(large[1], 5, size=(176, 180), noise=5)
+    options = ("--backbone", "lite", "--layers", "relu2_1,relu4_1", "--alphas", "3")
+    json_out, csv_out = tmp_path / "scores.json", tmp_path / "scores.csv"
+    for out in (json_out, csv_out):
+        assert score(sharp, noisy, *options, "--out", out, metrics="ms-ssim,dsd,psnr,perceptual") == 1
+    written = json.loads(json_out.read_text())
+    reason = "no ms-ssim: MS-SSIM's five scales need images"
+    assert list(written["failed"]) == [f"{k}.bmp" for k in range(3)]
+    assert all(text.startswith(reason) for text in written["failed"].values())
+    rows = {row.pop("image"): row for row in written["scores"]}
+    assert [row["ms-ssim"] is None for row in rows.values()] == [True, True, True, False]
+    assert all(value is not None for row in rows.values() for name, value in row.items() if name != "ms-ssim")
+    rows = list(csv.DictReader(csv_out.read_text().splitlines()))
+    assert [bool(row["ms-ssim"]) for row in rows] == [False, False, False, True]
+    captured = capsys.readouterr()
+    table = [line.split() for line in captured.out.splitlines()]
+    assert [row[1] for row in table[1:4]] == ["–", "–", "–"]
+    assert table[4][1] == table[5][1]  # the mean of those that there are
+    assert f"failed: 1.bmp: {reason}" in captured.err
+
+
+def test_when_all_fail_each_reason_is_told_once(tmp_path, capsys):
+    for name in ("x.png", "y.png"):
+        save(tmp_path / name, 1, size=(3, 3))
+    options = ("--backbone", "lite")
+    assert score(tmp_path / "x.png", tmp_path / "y.png", *options, metrics="style,perceptual,ms-ssim") == 1
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.count("MS-SSIM's five scales") == captured.err.count("too small for these layers") == 1
+
+
 def test_refuses_a_file_against_a_folder(folders, capsys):
     assert score(folders[0], folders[1] / "0.bmp") == 2
     assert "must be two files or two folders" in capsys.readouterr().err
 
 
-SLOW = """
-import sys, time
-from dsd.quality import scoring
-load = scoring.load_image
-scoring.load_image = lambda path: (time.sleep(0.05), load(path))[1]
-from dsd.cli import main
-sys.exit(main(sys.argv[1:]))
-"""
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_interrupted_run_keeps_what_is_done_and_the_same_command_goes_on(
+    folders, tmp_path, monkeypatch, capsys, number, code
+):
+    out, forward, calls = tmp_path / "scores.json", MetricSet.forward, []
+
+    def interrupt(*arguments):
+        calls.append(arguments)
+        if len(calls) == 3:
+            os.kill(os.getpid(), number)
+        return forward(*arguments)
+
+    assert score(*folders, "--out", tmp_path / "undisturbed.json", metrics="psnr") == 0
+    capsys.readouterr()
+    monkeypatch.setattr(MetricSet, "forward", interrupt)
+    assert score(*folders, "--out", out, metrics="psnr") == code
+    captured = capsys.readouterr()
+    assert captured.err.splitlines()[-1] == "dsd score: interrupted; the same command goes on from here"
+    assert len(captured.out.splitlines()) == 2 + 2
+    written = json.loads(out.read_text())
+    assert [row["image"] for row in written["scores"]] == ["0.bmp", "1.bmp"]
+    assert written["failed"] == {"2.bmp": "not scored, the command was stopped"}
+    assert score(*folders, "--out", out, metrics="psnr") == 0
+    assert len(calls) == 4
+    assert out.read_bytes() == (tmp_path / "undisturbed.json").read_bytes()
+    assert not list(tmp_path.glob("*.partial"))
 
 
-def test_interrupted_run_keeps_what_is_done(tmp_path):
-    sharp, noisy = save_pairs(tmp_path, 40)
+def test_what_a_kill_leaves_is_gone_on_with_but_for_files_that_changed(folders, tmp_path, monkeypatch, capsys):
+    """What `kill -9` leaves is what was there before the last pair."""
+    sharp, noisy = folders
+    out, forward, calls = tmp_path / "scores.csv", MetricSet.forward, []
+    left = tmp_path / "scores.csv.partial"
+
+    def count(*arguments):
+        calls.append(arguments[1].name)
+        if left.exists():
+            shutil.copy(left, tmp_path / "copy")
+        return forward(*arguments)
+
+    monkeypatch.setattr("dsd.cli.kept.SECONDS", 0)
+    monkeypatch.setattr(MetricSet, "forward", count)
+    assert score(*folders, "--out", out) == 0
+    undisturbed = out.read_bytes()
+    out.unlink()
+    shutil.move(tmp_path / "copy", left)
+    shutil.copy(left, tmp_path / "again")
+    assert score(*folders, "--out", out) == 0
+    assert calls == ["0.bmp", "1.bmp", "2.bmp", "2.bmp"]
+    assert out.read_bytes() == undisturbed
+    shutil.move(tmp_path / "again", left)
+    save(sharp / "0.png", 7)
+    os.utime(noisy / "1.bmp", ns=(0, 0))
+    assert score(*folders, "--out", out) == 0
+    assert calls[4:] == ["0.bmp", "1.bmp", "2.bmp"]
+    changed = out.read_bytes()
+    assert changed.splitlines()[2:] == undisturbed.splitlines()[2:]
+    assert changed.splitlines()[1] != undisturbed.splitlines()[1]
+    capsys.readouterr()
+
+
+def test_what_another_command_left_is_refused(folders, tmp_path, monkeypatch, capsys):
+    def stop(*_):
+        raise KeyboardInterrupt
+
     out = tmp_path / "scores.csv"
-    options = ["--reference", str(sharp), "--distorted", str(noisy), "--metrics", "psnr", "--out", str(out)]
-    command = [sys.executable, "-c", SLOW, "score", *options]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
-        errors = b""
-        while b" 3/40" not in errors and process.poll() is None:
-            errors += process.stderr.read1()
-        process.send_signal(signal.SIGINT)
-        printed, rest = process.communicate(timeout=60)
-    assert process.returncode == 130
-    assert rest.splitlines()[-1] == b"dsd score: interrupted"
-    assert b"Traceback" not in errors + rest
-    done = len(out.read_text().splitlines()) - 1
-    assert 3 <= done < 40
-    assert len(printed.splitlines()) == done + 2
+    monkeypatch.setattr(MetricSet, "forward", stop)
+    assert score(*folders, "--out", out, metrics="psnr") == 130
+    monkeypatch.undo()
+    assert score(*folders, "--out", out, metrics="ssim") == 2
+    assert (
+        "scores.csv.partial is of another run: metrics is ['psnr'] there and ['ssim'] here" in capsys.readouterr().err
+    )
+    left = tmp_path / "scores.csv.partial"
+    left.write_bytes(left.read_bytes()[:-1])
+    assert score(*folders, "--out", out, metrics="psnr") == 2
+    assert "scores.csv.partial is damaged" in capsys.readouterr().err
 
 
 def test_json_says_how_the_scores_came_about(folders, tmp_path):

@@ -34,3 +34,9 @@ def test_says_how_to_go_on(monkeypatch, capsys):
     monkeypatch.setattr("dsd.distil.train.distil", interrupt)
     assert main(["train", "lite"]) == 130
     assert capsys.readouterr().err == "dsd train lite: interrupted; the same command goes on from its last checkpoint\n"
+
+
+def test_refuses_a_file_where_a_folder_is_expected(tmp_path, capsys):
+    (tmp_path / "README.md").touch()
+    assert main(["train", "lite", "--out", str(tmp_path / "README.md")]) == 2
+    assert f"README.md/vgg19-lite.safetensors, {tmp_path / 'README.md'} is no folder" in capsys.readouterr().err

@@ -22,7 +22,16 @@ from tests.conftest import REPOSITORY
 EXPERIMENTS = list_experiments()
 SMALL = {
     "fig1": ["resize=48", "crop=32", "count=20", "crops=2", "alphas=[2]", "alpha=4", "shown=3", "seed=7"],
-    "fig2": ["layers=[relu1_2, relu2_1]", "patch_sizes=[3]", "resize=48", "crop=32", "count=20", "crops=2", "seed=7"],
+    "fig2": [
+        "layers=[relu1_2, relu2_1]",
+        "patch_sizes=[3]",
+        "resize=48",
+        "crop=32",
+        "sides=[16]",
+        "count=20",
+        "crops=2",
+        "seed=7",
+    ],
     "fig3": ["layers=[relu1_2]", "resize=48", "crop=32", "count=10", "class_count=8", "crops=2", "shown=3", "seed=7"],
     "fig4": ["layers=[relu1_2]", "steps=2", "resize=48", "crop=32", "seed=7"],
     "fig5": ["channels=8", "resize=48", "crop=32", "seed=7"],

@@ -192,3 +192,10 @@ def test_a_folder_takes_the_place_of_all_sets(parameters_of, rated_sets):
 def test_sets_must_have_names_of_their_own(parameters_of, rated_sets):
     with pytest.raises(ValueError, match="images must be of different sets, two are called known"):
         computed(parameters_of, images=[rated_sets[1]] * 2)
+
+
+def test_lpips_stays_with_another_padding():
+    drawn = result("one")
+    table = drawn.table.assign(padding=np.where(drawn.table.measure == "LPIPS", "zeros", "reflect"))
+    table = pd.concat([table[table.measure != "LPIPS"], table[table.measure == "LPIPS"]], ignore_index=True)
+    assert "LPIPS" in set(tab1.correlations_of(replace(drawn, table=table), "one").measure)

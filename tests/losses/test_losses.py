@@ -1,9 +1,10 @@
+from fractions import Fraction
+
 import numpy as np
 import pytest
 import torch
 
-from dsd import VGG19, VGG19Lite, downscale, gram_matrix
-from dsd.contextual import contextual
+from dsd import VGG19, LossSum, VGG19Lite, downscale, gram_matrix
 from dsd.losses import (
     ContextualLoss,
     DSDLoss,
@@ -201,17 +202,32 @@ def test_layers_are_weighted(name, backbone):
     assert {key[0] for key in LOSSES[name](backbone, layer_weights={"relu2_1": 1}).encode(x)} == {"relu2_1"}
 
 
-@EVERY
-def test_autocast_around_it_changes_nothing(name, backbone):
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+@pytest.mark.parametrize("name", [*LOSSES, "sum"])
+def test_autocast_around_it_changes_nothing_forward_or_backward(name, dtype, backbone):
+    """To the last bit."""
     x, y = torch.rand(2, 1, 3, 16, 16)
-    loss = LOSSES[name](backbone)
-    expected = loss(x.requires_grad_(), y)
+    x.requires_grad_()
+    if name == "sum":
+        terms = {other: (1, make(backbone)) for other, make in LOSSES.items()}
+        total = LossSum({"pixels": (1, torch.nn.L1Loss()), **terms})
+    loss = LOSSES[name](backbone) if name != "sum" else lambda x, y: total(x, y)[0]
+    expected = loss(x, y)
     (expected_gradient,) = torch.autograd.grad(expected, x)
-    with torch.autocast("cpu", dtype=torch.bfloat16):
+    with torch.autocast("cpu", dtype=dtype):
         value = loss(x, y)
         (gradient,) = torch.autograd.grad(value, x)
     assert torch.equal(value, expected)
-    torch.testing.assert_close(gradient, expected_gradient)
+    assert torch.equal(gradient, expected_gradient)
+
+
+@EVERY
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_images_of_short_types_lose_nothing_on_their_way(name, dtype, backbone):
+    """They are compared as the numbers that they hold: x↓α is not rounded to their type."""
+    x, y = torch.rand(2, 1, 3, 32, 32).to(dtype)
+    loss = LOSSES[name](backbone)
+    assert torch.equal(loss(x, y), loss(x.float(), y.float()))
 
 
 @EVERY
@@ -240,16 +256,34 @@ def test_refuses_what_does_not_fit(name, backbone):
         (torch.rand(1, 3, 16, 16), "x and y must have the same batch size, got 2 and 1"),
         (x.double(), "x and y must have one type and device, got torch.float32 on cpu and torch.float64 on cpu"),
         (x.to("meta"), "got torch.float32 on cpu and torch.float32 on meta"),
-        (loss.encode(torch.rand(3, 3, 16, 16)), "the target's encoding must be of 1 or 2 images"),
-        (Encoding({k: v.double() for k, v in loss.encode(x).items()}, loss.encoder), "of 1 or 2 images, torch.float32"),
-        ({key: value.flatten(1)[:, :1, None] for key, value in loss.encode(x).items()}, "shape|same size|agree in"),
+        (
+            loss.encode(torch.rand(3, 3, 16, 16)),
+            r"the target's encoding must be of one image or like the .* is \(2, .* \(3,",
+        ),
+        (Encoding({k: v.double() for k, v in loss.encode(x).items()}, loss.encoder), "in the target's"),
+        (
+            {key: value.sum() for key, value in loss.encode(x).items()},
+            r"and \(\), torch.float32 on cpu in the target's",
+        ),
+        (
+            {key: value.flatten(1)[:, :1, None] for key, value in loss.encode(x).items()},
+            "in the target's|same|equal shapes",
+        ),
+        ({key: value[:, :1] for key, value in loss.encode(x).items()}, "same|equal shapes|agree in .* channels"),
     ):
         with pytest.raises(ValueError, match=message):
             loss(x, y)
+    with pytest.raises(ValueError, match="the prediction was encoded by another; this is"):
+        loss.compare(Encoding(loss.encode(x), "another"), loss.encode(x))
+    for wrong in (x, None, [1], {key: value.numpy() for key, value in loss.encode(x).items()}, {"relu1_2": 1.0}):
+        with pytest.raises(TypeError, match=r"the target must be what encode\(\) returned, got"):
+            loss.compare(loss.encode(x), wrong)
+        with pytest.raises(TypeError, match=r"the prediction must be what encode\(\) returned, got"):
+            loss.compare(wrong, loss.encode(x))
     for y in ([x], x.numpy(), None):
         with pytest.raises(TypeError, match=r"y must be a torch.Tensor \(N, 3, H, W\) or what encode\(\) returned"):
             loss(x, y)
-    with pytest.raises(ValueError, match="x is on meta, the backbone on cpu"):
+    with pytest.raises(ValueError, match="x is on meta, the network on cpu: move one of them"):
         loss.encode(x.to("meta"))
 
 
@@ -306,12 +340,76 @@ def test_sizes_may_differ_where_positions_do_not_count(backbone):
         ),
         (lambda b: DSDLoss(b, "2"), "alphas must be a sequence of at least one scaling factor, such as .*; got '2'"),
         (lambda b: DSDLoss(b, normalize="c"), "normalize must be one of chw, hw; got 'c'"),
-        (lambda b: ContextualLoss(b, -1), "bandwidth must be positive, got -1"),
         (lambda b: PDLLoss(b, 3), "p must be 1 or 2, got 3"),
-        (lambda _: contextual(torch.rand(1, 3, 4, 4), torch.rand(1, 4, 4, 4)), "agree in batch size and channels"),
-        (lambda _: contextual(torch.rand(1, 3, 4, 4), torch.rand(1, 3, 4, 4), 0), "bandwidth must be positive, got 0"),
+        (lambda b: PDLLoss(b, True), "p must be 1 or 2, got True"),
+        (lambda b: PDLLoss(b, "1"), "p must be 1 or 2, got '1'"),
+        (lambda b: DSDLoss(b, [True, 2]), "alpha must be a finite number of at least 1, got True"),
+        (lambda b: DSDLoss(b, [10**400]), "alpha must be a finite number of at least 1, got 1000"),
+        (lambda b: DSDLoss(b, torch.tensor([2.0])), "alphas must be a sequence of at least one scaling factor"),
+        *(
+            (lambda b, w=w: DSDLoss(b, layer_weights={"relu1_2": w}), "weight of relu1_2 must be a finite number")
+            for w in (1j, True, "1", None, torch.tensor(1.0), torch.ones(2), np.ones(2), float("inf"), 10**400)
+        ),
+        (
+            lambda b: DSDLoss(b, layer_weights={"relu1_2": 0, "relu2_1": 0.0}),
+            "one of layer_weights must be above 0, or",
+        ),
+        (lambda b: DSDLoss(b, layer_weights={1: 1}), "layer_weights has 1, the backbone relu1_2, relu2_1"),
+        (lambda b: DSDLoss(b, layer_weights="relu1_2"), "layer_weights must be a mapping of at least one layer"),
     ],
 )
 def test_refuses(backbone, call, message):
     with pytest.raises(ValueError, match=message):
         call(backbone)
+
+
+@EVERY
+@pytest.mark.parametrize("wrong", [None, 1, ["lite"], torch.device("cpu"), VGG19, torch.nn.Conv2d(3, 4, 3)])
+def test_refuses_what_is_no_network(name, wrong):
+    with pytest.raises(
+        TypeError, match=r"backbone must be a network or the name of one, got (NoneType|int|list|device|A|C)"
+    ):
+        LOSSES[name](wrong)
+
+
+@pytest.mark.parametrize("weight", [2, np.float32(2), np.int64(2), Fraction(2)])
+def test_layers_are_weighted_by_any_real_number(weight, backbone):
+    x, y = torch.rand(2, 1, 3, 16, 16)
+    doubled = StyleLoss(backbone, layer_weights={"relu1_2": weight})(x, y)
+    assert torch.equal(doubled, 2 * StyleLoss(backbone, layer_weights={"relu1_2": 1})(x, y))
+
+
+FEATURES = torch.rand(2, 3, 4, 5)
+
+
+@pytest.mark.parametrize("function", [perceptual, pdl, style])
+@pytest.mark.parametrize(
+    ("wrong", "error", "message"),
+    [
+        (FEATURES.numpy(), TypeError, "must be a torch.Tensor of shape .*, got ndarray"),
+        ([1.0], TypeError, "must be a torch.Tensor of shape .*, got list"),
+        (None, TypeError, "must be a torch.Tensor of shape .*, got NoneType"),
+        (FEATURES.to(torch.complex64), ValueError, "must be a float tensor, got torch.complex64"),
+        (FEATURES.int(), ValueError, "must be a float tensor, got torch.int32"),
+        (FEATURES > 0.5, ValueError, "must be a float tensor, got torch.bool"),
+        (FEATURES[0], ValueError, r"must have shape \(N, C, H, W\) with no empty side, got \(3, 4, 5\)"),
+        (FEATURES[..., :0], ValueError, r"with no empty side, got \(2, 3, 4, 0\)"),
+        (FEATURES[:1], ValueError, r"a and b must agree in batch size and channels, got"),
+        (FEATURES[:, :1], ValueError, r"a and b must agree in batch size and channels, got"),
+        (FEATURES.double(), ValueError, "a and b must have one type and device, got .*float64"),
+        (FEATURES.bfloat16(), ValueError, "a and b must have one type and device, got .*bfloat16"),
+        (FEATURES.to("meta"), ValueError, "a and b must have one type and device, got .*on meta"),
+    ],
+)
+def test_functions_refuse(function, wrong, error, message):
+    for pair in ((wrong, FEATURES), (FEATURES, wrong)):
+        with pytest.raises(error, match=message):
+            function(*pair)
+
+
+@pytest.mark.parametrize("function", [perceptual, pdl])
+def test_functions_refuse_other_sizes(function):
+    with pytest.raises(
+        ValueError, match=r"a and b must be features of images of the same size, got \(2, 3, 4, 5\) and"
+    ):
+        function(FEATURES, FEATURES.mT)

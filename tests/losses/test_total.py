@@ -79,8 +79,18 @@ def test_predictions_may_overshoot_and_hard_cases_have_finite_gradients(terms, n
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda n: LossSum({}), "terms must hold at least one loss"),
-        (lambda n: LossSum({"a": (float("nan"), StyleLoss(n))}), "the weight of a must be finite, got nan"),
+        *(
+            (lambda n, t=t: LossSum(t), f"terms must be a mapping of at least one name to .*, got {type(t).__name__}")
+            for t in ({}, None, [(1, nn.L1Loss())], nn.L1Loss())
+        ),
+        *(
+            (lambda n, w=w: LossSum({"a": (w, StyleLoss(n))}), "the weight of a must be a finite number, got")
+            for w in (float("nan"), True, "1", 1j, None, torch.tensor(1.0))
+        ),
+        (
+            lambda n: LossSum({"a": (1, nn.PairwiseDistance())})(*torch.rand(2, 2, 3, 16, 16)),
+            r"the loss of a must return a number, a tensor of shape \(\); got \(2, 3, 16\)",
+        ),
         (
             lambda n: LossSum({"a": (1, StyleLoss(n)), "b": (1, StyleLoss(VGG19(("relu1_1",), weights="random")))}),
             "must share one backbone, so that it runs once: .* got 2: vgg19, vgg19",

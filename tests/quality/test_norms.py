@@ -1,3 +1,4 @@
+import re
 import shutil
 
 import pytest
@@ -41,6 +42,15 @@ def test_norms_of_a_folder_and_of_a_network_by_name(tmp_path, network):
         norms(folder, network, layers=["relu1_1"])
     with pytest.raises(FileNotFoundError, match="no folder nowhere"):
         norms("nowhere", "lite")
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"crop": "32"}, {"resize": 0}, {"batch_size": 0}, {"workers": -1}, {"workers": [1]}], ids=str
+)
+def test_numbers_are_checked(network, wrong):
+    ((name, value),) = wrong.items()
+    with pytest.raises(ValueError, match=f"{name} must be an integer of at least .*, got {re.escape(repr(value))}"):
+        norms("embedded", network, **wrong)
 
 
 def test_summed_norm(photographs, network):

@@ -24,7 +24,7 @@ def pair():
     return (x + 0.1 * torch.randn_like(x)).clamp(0, 1), x
 
 
-@pytest.mark.parametrize("name", [name for name in METRICS if name != "lpips"])
+@pytest.mark.parametrize("name", [name for name in METRICS if "lpips" not in name])
 def test_one_score_per_sample_and_the_reference_is_the_best(name, pair):
     if name == "contextual":
         pair = tuple(image[..., :32, :32] for image in pair)
@@ -108,6 +108,7 @@ def test_every_name_is_listed():
     ("call", "message"),
     [
         (lambda _: create_metric("ssmi"), "unknown metric ssmi; valid ones: dsd, "),
+        (lambda _: create_metric(None), "unknown metric None; valid ones: dsd, "),
         (lambda _: create_metric("dsd", "vgg11"), "unknown backbone 'vgg11'; valid ones: vgg19, lite, alexnet"),
         (lambda _: create_metric("dsd", "lite", layers=["relu5_1"]), "unknown layer 'relu5_1' for lite"),
         (lambda n: create_metric("dsd", n, layers=["relu1_2"]), "layer_weights has relu1_2, the backbone relu2_1"),
@@ -158,24 +159,41 @@ def test_psnr_and_ssim_are_scikit_images(pair):
 
 
 def test_ms_ssim_names_the_smallest_size():
-    with pytest.raises(ValueError, match="at least 161×161"):
-        create_metric("ms-ssim", device="cpu")(torch.rand(1, 3, 160, 200), torch.rand(1, 3, 160, 200))
+    with pytest.raises(ValueError, match="at least 176×176"):
+        create_metric("ms-ssim", device="cpu")(torch.rand(1, 3, 175, 200), torch.rand(1, 3, 175, 200))
+    x = torch.rand(1, 3, 176, 176)
+    assert create_metric("ms-ssim", device="cpu")(x, x) == 1
 
 
-def test_lpips_without_alexnet_says_where_to_get_it(monkeypatch):
-    def offline(*_, **__):
-        raise OSError("no network")
+def test_what_a_measure_lacks_can_be_noted_and_the_others_computed(network, pair, monkeypatch):
+    small, names = tuple(image[..., :5, :6] for image in pair), ["dsd", "style", "ms-ssim", "psnr"]
+    metrics = MetricSet(names, network)
+    with pytest.raises(ValueError, match="MS-SSIM"):
+        metrics(*small)
+    failed = {}
+    values = metrics(*small, failed)
+    assert list(values) == ["style", "psnr"]
+    for name, value in values.items():
+        assert torch.equal(value, create_metric(name, network)(*small))
+    assert failed.keys() == {"dsd", "ms-ssim"}
+    assert "too small for these layers at 1/2" in failed["dsd"]
+    failed = {}
+    assert list(metrics(*pair, failed)) == names
+    assert not failed
 
-    monkeypatch.setattr("torchvision.models._api.load_state_dict_from_url", offline)
-    with pytest.raises(FileNotFoundError, match=r"LPIPS needs torchvision's AlexNet.*no network.*data/README.md"):
-        create_metric("lpips", device="cpu")
 
+def test_memory_that_a_measure_lacks_is_noted_and_bugs_are_not(network, pair):
+    def out_of_memory(x, y):
+        raise RuntimeError("can't allocate memory")
 
-def test_lpips_scores_when_alexnet_is_there(monkeypatch, pair):
-    import torchvision
+    def bug(x, y):
+        raise KeyError("bug")
 
-    alexnet = torchvision.models.alexnet().state_dict()  # random weights: only that it runs is tested here
-    monkeypatch.setattr("torchvision.models._api.load_state_dict_from_url", lambda *_, **__: alexnet)
-    score = create_metric("lpips", device="cpu")
-    assert score(*pair).shape == (2,)
-    assert (score(pair[1], pair[1]) == 0).all()
+    metrics = MetricSet(["style", "psnr"], network)
+    metrics.functions["psnr"] = out_of_memory
+    failed = {}
+    assert list(metrics(*pair, failed)) == ["style"]
+    assert failed == {"psnr": "can't allocate memory"}
+    metrics.functions["psnr"] = bug
+    with pytest.raises(KeyError, match="bug"):
+        metrics(*pair, failed)
