@@ -112,7 +112,10 @@ def bench_contextual(weights: str, rounds: int) -> list[dict[str, object]]:
 
         winners = int((gradient() != 0).any(dim=1).sum())  # rows that hold a column's maximum
         positions = [features.flatten(2)[0].mT.contiguous() for features in (a, b)]
-        calls = {"step": gradient, "products": partial(products, positions[0], positions[1], winners)}
+        calls: dict[str, Callable[[], object]] = {
+            "step": gradient,
+            "products": partial(products, positions[0], positions[1], winners),
+        }
         seconds = interleaved(calls, rounds if side == 256 else 1)
         rows.append(
             {
