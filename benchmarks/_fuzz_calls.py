@@ -2,7 +2,6 @@
 
 import contextlib
 import io
-import math
 import re
 import tempfile
 import warnings
@@ -12,97 +11,13 @@ from typing import Any
 
 import numpy as np
 import torch
-from _fuzz import CRASHED, REFUSED, RIGHT, SILENT, Outcome, Random
+from _fuzz import CRASHED, REFUSED, RIGHT, SILENT, Outcome
+from _fuzz_arguments import WORDS, Draw
 from torch import Tensor, nn
 
 import dsd
 from dsd.data.images import save_image
 from dsd.optimize import optimize
-
-# What is right for no argument, but for the few that say so.
-SENSELESS: tuple[Any, ...] = (
-    *(None, True, -1, 0, 1.5, 1e30, math.nan, math.inf, -math.inf, 3 + 4j, "", "2", "no such thing", b"relu1_2"),
-    *((), [], {}, [None], ["relu1_2", 3], (2, 2), (0.5,), (math.nan,), {"relu1_2": "1"}, {"relu1_2": -1}, {1: 2}),
-    *(object(), len, np.zeros(3), np.float32(2), torch.float16, Path("nowhere"), [torch.zeros(1)]),
-    *({"relu1_2": math.nan}, {"relu1_2": 1j}, {"none": 1}, [[2]], "cuda:99", "meta", torch.device("cpu"), 10**30),
-)
-# Words that stand for an argument in messages, where it is not its name.
-WORDS = {
-    "alphas": "alpha",
-    "layers": "layer",
-    "layer_weights": "layer_weights|weight of",
-    "name": "metric",
-    "strides": "submodule|stride",
-    "terms": "term|weight of|loss of",
-    "images": "folder|images|paths",
-    "path": r"\bpath\b|image at",
-    "weights": "weight|state dict",
-    "distorted": "distorted|image at",
-    "reference": "reference|image at",
-    "resize": "resize",
-    "x": r"\bx\b|image's",
-}
-
-
-class Draw:
-    """The arguments of one call."""
-
-    def __init__(self, random: Random) -> None:
-        self.random = random
-        self.odd: dict[str, str] = {}
-        """Those that are senseless or extreme, and how they look."""
-        self.finite = True
-        """Whether a result must be."""
-        self.plain = True
-        """Whether images are ordinary ones, whose distances and norms are above 0."""
-
-    def __call__(self, name: str, *good: Any) -> Any:
-        """One of `good`; in one case of six something senseless."""
-        if self.random.random() < 1 / 6:
-            value = SENSELESS[self.random.integers(len(SENSELESS))]
-            self.odd[name] = repr(value)[:60]
-            return value
-        return good[self.random.integers(len(good))]
-
-    def tensor(self, name: str, *shape: int) -> Any:
-        """A tensor of values in [0, 1]; in one case of four an odd one, or something else."""
-        torch.manual_seed(int(self.random.integers(2**31)))
-        x = torch.rand(shape)
-        if self.random.random() > 0.25:
-            return x
-        kinds = list(_odd_tensors(x))
-        how, value = kinds[self.random.integers(len(kinds))]
-        self.odd[name] = how
-        self.plain &= how in ("float64", "not contiguous", "with gradient")
-        self.finite &= how not in ("NaN", "infinity", "1e30")
-        return value
-
-
-def _odd_tensors(x: Tensor) -> Iterator[tuple[str, Any]]:
-    for dtype in (torch.uint8, torch.int64, torch.bool, torch.complex64, torch.float16, torch.bfloat16, torch.float64):
-        yield str(dtype).removeprefix("torch."), x.to(dtype)
-    for how, value in (("NaN", math.nan), ("infinity", math.inf), ("1e30", 1e30), ("-1", -1.0), ("255", 255.0)):
-        changed = x.clone()
-        changed.view(-1)[0] = value
-        yield how, changed
-    yield "zeros", torch.zeros_like(x)
-    yield "ones", torch.ones_like(x)
-    yield "not contiguous", x.mT.contiguous().mT
-    yield "with gradient", x.clone().requires_grad_()
-    yield "one sample less", x[:-1]
-    yield "no batch", x[0]
-    yield "one channel", x[:, :1]
-    yield "one row", x[:, :, :1]
-    yield "no rows", x[:, :, :0]
-    yield "no dimensions", x.sum()
-    yield "five dimensions", x[None]
-    yield "on meta", x.to("meta")
-    yield "sparse", x.to_sparse()
-    yield "NumPy array", x.numpy()
-    yield "list", x.tolist()
-    yield "None", None
-    yield "text", "x.png"
-
 
 NETWORKS: dict[str, Any] = {}
 
@@ -116,30 +31,30 @@ def _network(*layers: str) -> dsd.VGG19Lite:
 
 
 Call = Callable[[], Any]
-Shape = Callable[[], Any] | None  # what the result's shapes must be, where all arguments are right
+Shapes = Sequence[tuple[int, ...]] | None  # one of which each tensor of the result has, where all arguments are right
 
 
-def gram_matrix(draw: Draw) -> tuple[Call, Any]:
+def gram_matrix(draw: Draw) -> tuple[Call, Shapes]:
     x, normalize = draw.tensor("features", 2, 6, 5, 7), draw("normalize", "chw", "hw")
     return lambda: dsd.gram_matrix(x, normalize), [(2, 6, 6)]
 
 
-def patch_gram(draw: Draw) -> tuple[Call, Any]:
+def patch_gram(draw: Draw) -> tuple[Call, Shapes]:
     x, size, normalize = draw.tensor("x", 2, 3, 8, 9), draw("size", 3), draw("normalize", "chw", "hw")
     return lambda: dsd.patch_gram(x, size, normalize), [(2, 27, 27)]
 
 
-def l1_norm(draw: Draw) -> tuple[Call, Any]:
+def l1_norm(draw: Draw) -> tuple[Call, Shapes]:
     x = draw.tensor("matrices", 2, 6, 6)
     return lambda: dsd.l1_norm(x), [(2,)]
 
 
-def downscale(draw: Draw) -> tuple[Call, Any]:
+def downscale(draw: Draw) -> tuple[Call, Shapes]:
     x, alpha = draw.tensor("x", 2, 3, 12, 16), draw("alpha", 2, 4, 4.0)
     return lambda: dsd.downscale(x, alpha), None
 
 
-def descriptor(draw: Draw) -> tuple[Call, Any]:
+def descriptor(draw: Draw) -> tuple[Call, Shapes]:
     function, shape = {
         0: (dsd.gram_matrices, (2, 64, 64)),
         1: (dsd.dsd_matrices, (2, 64, 64)),
@@ -161,7 +76,7 @@ LOSSES: Sequence[tuple[Any, Mapping[str, tuple[Any, ...]]]] = (
 )
 
 
-def loss(draw: Draw) -> tuple[Call, Any]:
+def loss(draw: Draw) -> tuple[Call, Shapes]:
     make, known = LOSSES[int(draw.random.integers(len(LOSSES)))]
     network = draw("backbone", _network("relu1_2", "relu2_1"))
     options = {name: draw(name, *good) for name, good in known.items()}
@@ -169,25 +84,25 @@ def loss(draw: Draw) -> tuple[Call, Any]:
     options["reduction"] = reduction = draw("reduction", "mean", "sum", "none")
     x, y = draw.tensor("x", 2, 3, 16, 20), draw.tensor("y", 2, 3, 16, 20)
     encoded = draw.random.random() < 0.2
-    if encoded and "y" in draw.odd:  # which `encode` calls x
-        draw.odd["x"] = draw.odd["y"]
+    if encoded and "y" in draw.odd:
+        draw.odd.setdefault("x", "as y")  # what `encode` calls it
 
     def call() -> Tensor:
         made = make(network, **options)
         return made(x, made.encode(y) if encoded else y)
 
-    return call, [(2,) if reduction == "none" else ()]
+    return call, [(2,) if repr(reduction) == "'none'" else ()]
 
 
-def loss_sum(draw: Draw) -> tuple[Call, Any]:
+def loss_sum(draw: Draw) -> tuple[Call, Shapes]:
     weight = draw("terms", 1, 0.5, -1)
     term = draw("terms", dsd.PerceptualLoss(_network("relu1_2")), nn.L1Loss())
     x, y = draw.tensor("x", 2, 3, 16, 20), draw.tensor("y", 2, 3, 16, 20)
-    draw.plain &= weight != -1
+    draw.plain &= repr(weight) != "-1"  # or the sum may be 0
     return lambda: dsd.LossSum({"a": (weight, term), "b": (1, nn.L1Loss())})(x, y), [(), (), ()]
 
 
-def metric(draw: Draw) -> tuple[Call, Any]:
+def metric(draw: Draw) -> tuple[Call, Shapes]:
     names = ("dsd", "dsd4", "style", "mss", "perceptual", "pdl", "psnr", "ssim")
     likely = names[draw.random.integers(len(names))]
     name = draw("name", likely)
@@ -212,7 +127,7 @@ def metric(draw: Draw) -> tuple[Call, Any]:
     return call, [() if make is dsd.ImageMetric else (2,)]
 
 
-def backbone(draw: Draw) -> tuple[Call, Any]:
+def backbone(draw: Draw) -> tuple[Call, Shapes]:
     options = {
         "layers": draw("layers", ("relu1_2",), ["relu1_2"]),
         "weights": draw("weights", "auto", "random"),
@@ -225,14 +140,14 @@ def backbone(draw: Draw) -> tuple[Call, Any]:
     return lambda: dsd.load_backbone(name, **options, device=device)(x), [(2, 64, 16, 20)]
 
 
-def torchvision_backbone(draw: Draw) -> tuple[Call, Any]:
+def torchvision_backbone(draw: Draw) -> tuple[Call, Shapes]:
     make, size = ((dsd.AlexNet, 40), (dsd.SqueezeNet, 40))[int(draw.random.integers(2))]
     layers, x = draw("layers", ("relu1",), ["relu1", "relu2"]), draw.tensor("x", 1, 3, size, size)
     weights = draw("weights", "random")
     return lambda: make(layers, weights)(x), None
 
 
-def extractor(draw: Draw) -> tuple[Call, Any]:
+def extractor(draw: Draw) -> tuple[Call, Shapes]:
     module = nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2))
     options = {
         "strides": draw("strides", {"1": 1}, {"1": 1, "2": 2}),
@@ -245,7 +160,7 @@ def extractor(draw: Draw) -> tuple[Call, Any]:
     return lambda: dsd.FeatureExtractor(module, **options)(x), None
 
 
-def descend(draw: Draw) -> tuple[Call, Any]:
+def descend(draw: Draw) -> tuple[Call, Shapes]:
     start = draw.tensor("start", 1, 3, 6, 6)
     options = {
         "steps": draw("steps", 2, 3),
@@ -260,7 +175,7 @@ def descend(draw: Draw) -> tuple[Call, Any]:
     return lambda: optimize(start, function, **options, clamp=True, description="").image, [(1, 3, 6, 6)]
 
 
-def folder_norms(draw: Draw) -> tuple[Call, Any]:
+def folder_norms(draw: Draw) -> tuple[Call, Shapes]:
     options = {
         "alphas": draw("alphas", (2,), [2, 3]),
         "resize": draw("resize", 20, None),
@@ -273,12 +188,12 @@ def folder_norms(draw: Draw) -> tuple[Call, Any]:
     return lambda: torch.tensor(dsd.norms(folder, network, **options).iloc[:, 1:].to_numpy()), None
 
 
-def image_file(draw: Draw) -> tuple[Call, Any]:
+def image_file(draw: Draw) -> tuple[Call, Shapes]:
     path = draw("path", Path(NETWORKS["folder"]) / "x.png")
     return lambda: dsd.load_image(path), [(3, 24, 20)]
 
 
-CALLS: Sequence[tuple[Callable[[Draw], tuple[Call, Any]], int]] = (
+CALLS: Sequence[tuple[Callable[[Draw], tuple[Call, Shapes]], int]] = (
     *((function, 2) for function in (gram_matrix, patch_gram, l1_norm, downscale, descend, metric, backbone)),
     *((function, 1) for function in (torchvision_backbone, extractor, folder_norms, image_file, loss_sum)),
     *((loss, 6), (descriptor, 3)),
@@ -305,14 +220,14 @@ def calls(count: int, seed: int) -> list[Outcome]:
         return [_trial(CALLS[index][0], Draw(random)) for index in chosen]
 
 
-def _trial(function: Callable[[Draw], tuple[Call, Any]], draw: Draw) -> Outcome:
+def _trial(function: Callable[[Draw], tuple[Call, Shapes]], draw: Draw) -> Outcome:
     call, shapes = function(draw)
     result, what = _judge(call, shapes, draw)
     arguments = ", ".join(f"{name}={how}" for name, how in draw.odd.items())
     return Outcome(result, f"{function.__name__}({arguments}): {what}")
 
 
-def _judge(call: Call, shapes: Any, draw: Draw) -> tuple[str, str]:
+def _judge(call: Call, shapes: Shapes, draw: Draw) -> tuple[str, str]:
     try:
         tensors = [x for x in _flat(call()) if not x.is_meta]  # which have no values
     except (TypeError, ValueError, FileNotFoundError) as error:

@@ -1,6 +1,7 @@
 """What several tests need: a small random network, real images where the data root has them."""
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,13 @@ def _as_at_the_start():
     threads = torch.get_num_threads()
     yield
     torch.set_num_threads(threads)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _ctrl_c_is_heeded():
+    """Also in tests that a shell runs in the background, where it ignores Ctrl-C for them and their processes."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

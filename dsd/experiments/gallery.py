@@ -32,9 +32,10 @@ def entry(experiment: Experiment, folder: Path) -> str:
         for suffix in ("csv", "md", "tex", "pdf", "json", "ipynb")
         if (path := folder / f"{name}.{suffix}").is_file()
     )
+    pictures = [folder / f"{name}.png", *sorted(folder.glob(f"{name}-*.png"))]  # tab1.png, tab1-types.png
     lines = [
         f"## {title}",
-        f"![{title}]({place}/{name}.png)",
+        *(f"![{title}]({place}/{path.name})" for path in pictures),
         f"Preset {origin['parameters']['preset']} · {origin['backbone']}, {weights}, {origin['precision']} · {data} · "
         f"commit {origin['commit']} · {files}",
         comparison[0] if comparison else "",
