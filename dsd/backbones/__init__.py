@@ -1,5 +1,6 @@
 """Backbones by name. A further one: its class, and a line here."""
 
+import re
 from collections.abc import Mapping, Sequence
 from inspect import signature
 from pathlib import Path
@@ -81,7 +82,7 @@ def check_backbone(backbone: str) -> None:
     Raises:
         ValueError: an unknown one; the message lists the valid ones.
     """
-    if backbone not in BACKBONES:
+    if not isinstance(backbone, str) or backbone not in BACKBONES:
         raise ValueError(f"unknown backbone {backbone!r}; valid ones: {', '.join(BACKBONES)}")
 
 
@@ -102,6 +103,8 @@ def find_device(device: "str | torch.device") -> str:
         raise ValueError(f"device {device!r} was asked for, but there is no CUDA GPU")
     if kind == "mps" and not torch.backends.mps.is_available():
         raise ValueError(f"device {device!r} was asked for, but there is no Apple GPU")
+    if kind == "cuda" and (torch.device(device).index or 0) >= torch.cuda.device_count():
+        raise ValueError(f"device {device!r} was asked for, but there are {torch.cuda.device_count()} CUDA GPUs")
     return device
 
 
@@ -111,5 +114,5 @@ def check_device(device: str) -> None:
     Raises:
         ValueError: another word.
     """
-    if device.split(":")[0] not in ("auto", "cpu", "cuda", "mps"):
+    if not re.fullmatch(r"auto|(cpu|cuda|mps)(:\d{1,2})?", device):
         raise ValueError(f"device must be auto, cpu, cuda or mps, got {device!r}")

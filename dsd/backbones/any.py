@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from dsd.backbones.base import IMAGENET_MEAN, IMAGENET_STD, Backbone, Precision
+from dsd.checks import check_integer, is_number
 
 
 class FeatureExtractor(Backbone):
@@ -28,7 +29,8 @@ class FeatureExtractor(Backbone):
         precision: ``"float32"`` (the numbers to cite) or ``"bfloat16"`` (faster on GPUs, and on CPUs that have it).
 
     Raises:
-        ValueError: a path that the module has not; unknown layer or precision.
+        TypeError: `module` is no module, or `strides` no mapping.
+        ValueError: a path that the module has not; unknown layer or precision; a number that is not what it must be.
 
     Example:
         >>> module = nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2))
@@ -49,10 +51,21 @@ class FeatureExtractor(Backbone):
         std: Sequence[float] = IMAGENET_STD,
         precision: Precision = "float32",
     ) -> None:
+        if not isinstance(module, nn.Module):
+            raise TypeError(f"module must be a torch.nn.Module, got {type(module).__name__}")
+        if not isinstance(strides, Mapping):
+            raise TypeError(f"strides must be a mapping of submodules to pixels, got {type(strides).__name__}")
+        for layer, stride in strides.items():
+            check_integer(stride, f"the stride of {layer}", 1)
+        if smallest is not None:
+            check_integer(smallest, "smallest", 1)
+        for argument, values in (("mean", mean), ("std", std)):
+            if not isinstance(values, Sequence) or len(values) != 3 or not all(map(is_number, values)):
+                raise ValueError(f"{argument} must be three numbers, of R, G and B; got {values!r}")
         paths = dict(module.named_modules())
         if unknown := [layer for layer in strides if layer not in paths]:
             children = ", ".join(name for name, _ in module.named_children())
-            has = f"{type(module).__name__} has no submodule {', '.join(unknown)}"
+            has = f"{type(module).__name__} has no submodule {', '.join(map(str, unknown))}"
             raise ValueError(f"{has}; it has {children}, and theirs")
         self.backbone_name = name
         self.strides = dict(strides)

@@ -50,7 +50,7 @@ class Backbone(nn.Module, ABC):
 
     def __init__(self, layers: Sequence[str], precision: Precision, padding: Padding = "zeros") -> None:
         super().__init__()
-        if isinstance(layers, str) or not (layers := tuple(layers)):
+        if not isinstance(layers, Collection) or isinstance(layers, str) or not (layers := tuple(layers)):
             raise ValueError(f"layers must be a sequence of layer names, got {layers!r}")
         if unknown := [layer for layer in layers if layer not in self.strides]:
             raise ValueError(

@@ -1,5 +1,6 @@
 """Image files: where they are, how they are read and written."""
 
+import os
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -89,10 +90,13 @@ def load_image(path: str | Path) -> Tensor:
         float32 (3, H, W) in [0, 1].
 
     Raises:
+        TypeError: `path` is no path.
         FileNotFoundError: no such file.
         ValueError: the file is no image of these formats, is damaged, animated, larger than 120 million pixels, or of
             values that have no known range or meaning (floating-point, signed, 32-bit, LAB); it is named.
     """
+    if not isinstance(path, str | os.PathLike):
+        raise TypeError(f"path must be a string or a Path, got {type(path).__name__}")
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"no image at {path}")

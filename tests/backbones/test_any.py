@@ -1,3 +1,5 @@
+import re
+
 import pytest
 import torch
 import torchvision
@@ -122,3 +124,20 @@ def test_bfloat16_is_close_with_batch_normalisation(module):
 def test_goes_where_the_module_is():
     network = FeatureExtractor(nn.Sequential(nn.Conv2d(3, 4, 3)).to("meta"), {"0": 1})
     assert network.device.type == network.mean.device.type == "meta"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "options", "message"),
+    [
+        (("net", {"0": 1}), {}, "module must be a torch.nn.Module, got str"),
+        ((nn.Sequential(nn.ReLU()), 0), {}, "strides must be a mapping of submodules to pixels, got int"),
+        ((nn.Sequential(nn.ReLU()), {"0": 0}), {}, "the stride of 0 must be an integer of at least 1, got 0"),
+        ((nn.Sequential(nn.ReLU()), {0: 1}), {}, "Sequential has no submodule 0; it has 0, and theirs"),
+        ((nn.Sequential(nn.ReLU()), {"0": 1}), {"smallest": "8"}, "smallest must be an integer of at least 1, got '8'"),
+        ((nn.Sequential(nn.ReLU()), {"0": 1}), {"mean": (0.5, 0.5)}, "mean must be three numbers, of R, G and B; got"),
+        ((nn.Sequential(nn.ReLU()), {"0": 1}), {"std": {}}, "std must be three numbers, of R, G and B; got {}"),
+    ],
+)
+def test_wrong_arguments_are_named(arguments, options, message):
+    with pytest.raises((TypeError, ValueError), match=re.escape(message)):
+        FeatureExtractor(*arguments, **options)

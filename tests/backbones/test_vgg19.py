@@ -224,6 +224,11 @@ def test_refuses_wrong_tensors(state, change, message):
         (lambda: VGG19("relu3_1", "random"), "layers must be a sequence of layer names, got 'relu3_1'"),
         (lambda: VGG19((), "random"), "layers must be a sequence"),
         (lambda: load_backbone("vgg19", ["relu1_1"], "random", device="gpu"), "device must be auto, cpu, cuda or mps"),
+        (
+            lambda: load_backbone("vgg19", ["relu1_1"], "random", device="cuda:x"),
+            "device must be auto, cpu, cuda or mps",
+        ),
+        (lambda: load_backbone({}), "unknown backbone {}; valid ones"),
         (lambda: VGG19(("relu1_1",), "random", precision="half"), "precision must be one of float32, bfloat16"),
         (lambda: load_backbone("vgg11", ("relu1_1",)), "unknown backbone 'vgg11'; valid ones: vgg19"),
         (lambda: VGG19(("relu4_1",), "random")(torch.rand(1, 3, 7, 9)), "smallest image that works is 8×8"),

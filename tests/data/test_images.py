@@ -87,6 +87,8 @@ def test_what_decoders_raise_names_the_file(picture, monkeypatch):
 
 
 def test_missing_image():
+    with pytest.raises(TypeError, match="path must be a string or a Path, got bytes"):
+        load_image(b"nowhere.png")
     with pytest.raises(FileNotFoundError, match=r"no image at nowhere\.png"):
         load_image("nowhere.png")
 
