@@ -46,6 +46,7 @@ def norms(
         ``relu3_1_dsd2`` per layer and alpha.
 
     Raises:
+        TypeError: `images` is something else.
         FileNotFoundError: no such folder, or no image in it.
         ValueError: an image that cannot be used; the message names it. A number that is not what it must be. `layers`
             of a network that is given.
@@ -56,6 +57,8 @@ def norms(
         >>> norms(photographs, VGG19Lite(("relu1_2",))).columns.tolist()
         ['file', 'relu1_2_dsd2']
     """
+    if not isinstance(images, str | Path | Photographs):
+        raise TypeError(f"images must be a folder or Photographs, got {type(images).__name__}")
     for name, value, least in (("crop", crop, 1), ("batch_size", batch_size, 1), ("workers", workers, 0)):
         check_integer(value, name, least)
     if resize is not None:

@@ -53,6 +53,11 @@ def test_numbers_are_checked(network, wrong):
         norms("embedded", network, **wrong)
 
 
+def test_images_are_a_folder_or_photographs(network):
+    with pytest.raises(TypeError, match="images must be a folder or Photographs, got bytes"):
+        norms(b"embedded", network)
+
+
 def test_summed_norm(photographs, network):
     x = torch.stack([photographs[k] for k in range(2)])
     expected = sum(dsd_norm(x, network, (3,)).values())
