@@ -171,6 +171,7 @@ def descend(draw: Draw) -> tuple[Call, Shapes]:
         "snapshots": draw("snapshots", (), [0, 1]),
         "seed": draw("seed", 0, 5),
     }
+    draw.plain = False  # an image may become black
     function = draw("loss", lambda x: x.square().mean(), lambda x: x.abs().mean(dim=(1, 2, 3)))
     return lambda: optimize(start, function, **options, clamp=True, description="").image, [(1, 3, 6, 6)]
 
@@ -237,13 +238,12 @@ def _judge(call: Call, shapes: Shapes, draw: Draw) -> tuple[str, str]:
         return (CRASHED, str(error)) if draw.finite and not draw.odd else (REFUSED, "")
     except Exception as error:
         return CRASHED, f"{type(error).__name__}: {error}"
-    if draw.finite and not all(x.isfinite().all() for x in tensors):
+    finite = all(x.isfinite().all() for x in tensors)
+    if draw.finite and not finite:
         return SILENT, "NaN or infinity"
-    if (
-        not draw.odd
-        and shapes
-        and any(tuple(x.shape) != shapes[index % len(shapes)] for index, x in enumerate(tensors))
-    ):
+    if tensors and finite and "NaN" in draw.odd.values():
+        return SILENT, "the NaN is gone"
+    if shapes and not draw.odd and any(tuple(x.shape) not in shapes for x in tensors):
         return SILENT, f"shapes {[tuple(x.shape) for x in tensors]}"
     if draw.plain and draw.finite and tensors and not all(x.abs().sum() > 0 for x in tensors):
         return SILENT, "zeros"

@@ -1,6 +1,6 @@
 """Measures at work: on tensors or files, several of them in one pass of the network."""
 
-from collections.abc import Callable, Collection, MutableMapping, Sequence
+from collections.abc import Callable, MutableMapping, Sequence
 from pathlib import Path
 from pkgutil import resolve_name
 from typing import Any
@@ -56,7 +56,7 @@ class MetricSet(nn.Module):
         super().__init__()
         check_names(names)
         deep = {name: METRICS[name] for name in names if METRICS[name].layers}
-        if layers is not None and (not isinstance(layers, Collection) or isinstance(layers, str) or not layers):
+        if layers is not None and (not isinstance(layers, Sequence) or isinstance(layers, str) or not layers):
             raise ValueError(f"layers must be a sequence of layer names, got {layers!r}")
         check_options(
             names,

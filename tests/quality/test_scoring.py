@@ -113,6 +113,8 @@ def test_every_name_is_listed():
         (lambda _: create_metric("dsd", "lite", layers=["relu5_1"]), "unknown layer 'relu5_1' for lite"),
         (lambda n: create_metric("dsd", n, layers=["relu1_2"]), "layer_weights has relu1_2, the backbone relu2_1"),
         (lambda _: create_metric("psnr", layers=["relu1_2"]), "none of psnr has layers"),
+        (lambda _: create_metric("dsd", layers=np.zeros(2)), r"layers must be a sequence of layer names, got array"),
+        (lambda _: create_metric("dsd", layers="relu1_2"), "layers must be a sequence of layer names, got 'relu1_2'"),
         (lambda n: create_metric("perceptual", n, alphas=[2]), "none of perceptual has alphas"),
         (lambda n: create_metric("dsd", n, alphas=[1]), "alpha must be above 1"),
         (lambda n: create_metric("dsd", n, alphas=[]), r"alphas must be a sequence of at least one .* got \[\]"),
