@@ -68,7 +68,7 @@ def metric_q(x: Tensor, patch: int = 8) -> Tensor:
 
     s₁ ≥ s₂ are the root mean squares of a patch's luma gradient along and across its main direction. Its coherence is
     R = (s₁ − s₂)/(s₁ + s₂). Q is the mean of s₁·R over patches, of which those count as 0 that could be white noise:
-    R ≤ τ, which noise exceeds with a probability of 0.001.
+    R ≤ τ, which noise exceeds in about one patch of 100.
 
     Gradients are the Sobel operator's, which does not see patterns of two pixels. A grid lowers Q, as noise does.
     Stripes in one direction are lines and raise it. Fine disordered texture (grass, gravel) is like noise.
@@ -110,7 +110,7 @@ def noise_level(x: Tensor) -> Tensor:
     """Standard deviation of white noise in luma, estimated as median |d| / 0.6745, (N,).
 
     d are the finest diagonal details of the Haar wavelet, (a − b − c + e)/2 of all 2×2 pixels a, b, c, e. Fine texture
-    and slanting or crossing stripes count as noise, too; stripes along the rows or columns do not.
+    and slanting stripes count as noise, too; stripes along the rows or columns do not.
 
     Args:
         x: images, float (N, 3, H, W) in [0, 1].
