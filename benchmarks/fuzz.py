@@ -68,7 +68,7 @@ def main() -> None:
         counts = Counter(outcome.result for outcome in outcomes)
         bad = Counter(outcome for outcome in outcomes if outcome.result in (SILENT, CRASHED))
         for outcome, times in bad.items():
-            print(f"{kind}: {outcome.result}{f' {times} times' if times > 1 else ''}: {outcome.what.splitlines()[0][:200]}")
+            print(f"{kind}: {outcome.result}, {times} times: {outcome.what.splitlines()[0][:200]}")
         rows[kind] = {"kind": kind, "tried": len(outcomes), **{result: counts[result] for result in RESULTS}}
         rows[kind] |= {"seconds": seconds, "peak_MiB": peak}
     write(__file__, [rows[kind] for kind in KINDS if kind in rows])
