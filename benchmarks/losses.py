@@ -91,7 +91,7 @@ def contextual_step(weights: str, side: int) -> None:
 
 def products(a: Tensor, b: Tensor, winners: int) -> None:
     """The matrix products of such a step on positions (P, C), in its blocks: every row; again those of the winners."""
-    rows = max(1, ENTRIES["cpu"] // len(b))
+    rows = max(1, ENTRIES["cpu"][0] // len(b))
     block = torch.empty(rows, len(b))
     for part in a.split(rows):
         torch.mm(part, b.mT, out=block[: len(part)])

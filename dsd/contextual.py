@@ -1,5 +1,6 @@
 """The contextual loss of two sets of features, exact, in memory linear in the number of positions."""
 
+import math
 from typing import Any
 
 import torch
@@ -10,10 +11,12 @@ from torch.autograd.function import once_differentiable
 from dsd.checks import check_feature_pair, check_number, is_number
 from dsd.precision import at_least_float32, full_precision
 
-# Entries of the matrix that exist at a time. On a CPU few, so that each operation finds them in the cache
-# (benchmarks/losses.py); on a GPU, where this was not measured, more, so that it has enough to do.
-ENTRIES = {"cpu": 2**21}
-ENTRIES_ELSEWHERE = 2**24
+# Entries of the matrix that exist at a time: what one product makes, and what is then worked on together. On a CPU
+# products want many and passes few, so that these find them in the cache (benchmarks/losses.py). On a GPU, where it was
+# not measured, passes get all of a product, so that there is enough to do.
+ENTRIES = {"cpu": (2**23, 2**20)}
+ENTRIES_ELSEWHERE = (2**24, 2**24)
+LN_2 = math.log(2)
 
 
 def contextual(a: Tensor, b: Tensor, bandwidth: float = 0.5, *, offset: float = 0) -> Tensor:
@@ -75,78 +78,104 @@ def _similarity(a: Tensor, b: Tensor, bandwidth: float) -> Tensor:
     a, b = (at_least_float32(features.flatten(1).mT) for features in (a, b))
     mean = b.mean(dim=0)
     a, b = (F.normalize(features - mean, dim=1, eps=1e-5) for features in (a, b))
-    rows = max(1, min(len(a), ENTRIES.get(a.device.type, ENTRIES_ELSEWHERE) // len(b)))
-    return _BestSimilarities.apply(a, b, bandwidth, rows, width).mean()
+    entries = ENTRIES.get(a.device.type, ENTRIES_ELSEWHERE)
+    many, few = (max(1, min(len(a), number // len(b))) for number in entries)
+    return _BestSimilarities.apply(a, b, bandwidth, many, few, width).mean()
 
 
 class _BestSimilarities(torch.autograd.Function):
     """max_i p_ij for unit vectors a (P_a, C) and b (P_b, C), where p_i = softmax_j(−d_ij / ((min_k d_ik + ε) h)).
 
-    A maximum's gradient is that of the entry which attains it, so only rows that hold a maximum are made again.
+    A maximum's gradient is that of the entry which attains it, so only rows that hold a maximum are made again. Blocks
+    are overwritten in place: fresh memory would cost more than what is done in it.
     """
 
     @staticmethod
-    def forward(ctx: Any, a: Tensor, b: Tensor, bandwidth: float, rows: int, width: int) -> Tensor:
+    def forward(ctx: Any, a: Tensor, b: Tensor, bandwidth: float, many: int, few: int, width: int) -> Tensor:
         best = a.new_zeros(len(b))
         winner = torch.zeros(len(b), dtype=torch.long, device=a.device)
-        block = a.new_empty(rows, len(b))  # one for all: fresh memory would cost more than what is done in it
-        for start in range(0, len(a), rows):
-            part = a[start : start + rows]
-            p = block[: len(part)]
-            _logits(part, b, bandwidth, out=p)
-            torch.softmax(p, dim=1, out=p)
-            largest = p.amax(dim=0)
-            better = (largest > best).nonzero().squeeze(1)
-            # Only for them, and row by row: on a CPU, argmax over columns is slow.
-            winner[better] = p.index_select(1, better).mT.contiguous().argmax(dim=1) + start
-            best = torch.maximum(best, largest)  # NaN where there is one
+        block = a.new_empty(many, len(b))
+        for start in range(0, len(a), many):
+            part = a[start : start + many]
+            cosines = torch.mm(part, b.mT, out=block[: len(part)])
+            for first in range(0, len(part), few):
+                p = cosines[first : first + few]
+                _make_similarities(p, bandwidth, out=p)
+                largest = p.amax(dim=0)
+                better = (largest > best).nonzero().squeeze(1)
+                # Only for them, and row by row: on a CPU, argmax over columns is slow.
+                row = p.index_select(1, better).mT.contiguous().argmax(dim=1)
+                winner[better] = row + (start + first)
+                best = torch.maximum(best, largest)  # NaN where there is one
         ctx.save_for_backward(a, b, winner)
-        ctx.settings = bandwidth, rows, width
+        ctx.settings = bandwidth, many, few, width
         return best
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, None, None, None]:
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         with full_precision():
-            return *_BestSimilarities._gradients(ctx, gradient), None, None, None
+            return *_BestSimilarities._gradients(ctx, gradient), None, None, None, None
 
     @staticmethod
     def _gradients(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor]:
         a, b, winner = ctx.saved_tensors
-        bandwidth, rows, width = ctx.settings
+        bandwidth, many, few, width = ctx.settings
         a_gradient, b_gradient = torch.zeros_like(a), torch.zeros_like(b)
         winners, place = winner.unique(return_inverse=True)
-        blocks = a.new_empty(2, rows, len(b))
-        for start in range(0, len(winners), rows):
-            index = winners[start : start + rows]
+        block, small = a.new_empty(many, len(b)), a.new_empty(few, len(b))
+        for start in range(0, len(winners), many):
+            index = winners[start : start + many]
             part = a[index]
-            logits, g = blocks[:, : len(part)]
-            sharpness = _logits(part, b, bandwidth, out=logits)
-            each = torch.arange(len(part), device=a.device)
-            lines = logits.unflatten(1, (-1, width))  # of the image b; argmax is slow, of everything it would be
-            line = lines.amax(dim=2).argmax(dim=1)
-            nearest = line * width + lines[each, line].argmax(dim=1)
-            # With respect to the logits: p_ij (u_ij − Σ_k p_ik u_ik), u holding the incoming gradient at the maxima.
-            torch.softmax(logits, dim=1, out=g)
-            column = ((place >= start) & (place < start + rows)).nonzero().squeeze(1)
-            row = place[column] - start
-            at_maxima = g[row, column] * gradient[column]
-            g *= -g.new_zeros(len(index)).index_add_(0, row, at_maxima)[:, None]
-            g[row, column] += at_maxima
-            # With respect to the cosines: directly, and through the nearest one, which sets the row's sharpness.
-            through_nearest = bandwidth * sharpness[:, 0] * logits.mul_(g).sum(dim=1)
-            g *= sharpness
-            g[each, nearest] += through_nearest
-            a_gradient[index] = g @ b
+            cosines = torch.mm(part, b.mT, out=block[: len(index)])
+            for first in range(0, len(index), few):
+                rows = cosines[first : first + few]
+                row = place - (start + first)  # of each column's maximum
+                column = ((row >= 0) & (row < len(rows))).nonzero().squeeze(1)
+                _make_gradient(rows, small[: len(rows)], row[column], column, gradient[column], bandwidth, width)
+            a_gradient[index] = cosines @ b
             if ctx.needs_input_grad[1]:  # not of a fixed target
-                b_gradient.addmm_(g.mT, part)
+                b_gradient.addmm_(cosines.mT, part)
         return a_gradient, b_gradient
 
 
-def _logits(a: Tensor, b: Tensor, bandwidth: float, out: Tensor) -> Tensor:
-    """−d_ij / ((min_k d_ik + ε) h) up to a constant per row, 0 for the nearest; returns 1 / ((min_k d_ik + ε) h)."""
-    torch.mm(a, b.mT, out=out)
-    largest = out.amax(dim=1, keepdim=True)
+def _make_similarities(cosines: Tensor, bandwidth: float, out: Tensor) -> Tensor:
+    """Turn c_ij into logits to the base 2 (torch's exp2 is the faster one), 0 for the nearest; write p_ij to `out`.
+
+    Returns:
+        Each row's 1 / ((min_k d_ik + ε) h), (rows, 1).
+    """
+    largest = cosines.amax(dim=1, keepdim=True)
     sharpness = 1 / ((1 - largest).clamp_min(0).add(1e-5) * bandwidth)
-    out.sub_(largest).mul_(sharpness)
+    torch.exp2(cosines.sub_(largest).mul_(sharpness / LN_2), out=out)
+    out.mul_(1 / out.sum(dim=1, keepdim=True))
     return sharpness
+
+
+def _make_gradient(
+    cosines: Tensor, p: Tensor, row: Tensor, column: Tensor, gradient: Tensor, bandwidth: float, width: int
+) -> None:
+    """Turn c_ij into the gradient with respect to them, in place.
+
+    Args:
+        cosines: rows of the matrix.
+        p: memory of the same shape.
+        row: of the maxima that lie in these rows.
+        column: of the same maxima.
+        gradient: with respect to them.
+        bandwidth: h.
+        width: of the image that the columns are positions of.
+    """
+    sharpness = _make_similarities(cosines, bandwidth, out=p)
+    each = torch.arange(len(cosines), device=cosines.device)
+    lines = cosines.unflatten(1, (-1, width))  # argmax is slow: first the line of the image, then the position in it
+    line = lines.amax(dim=2).argmax(dim=1)
+    nearest = line * width + lines[each, line].argmax(dim=1)
+    # With respect to the logits: p_ij (u_ij − Σ_k p_ik u_ik), u holding the incoming gradient at the maxima.
+    at_maxima = p[row, column] * gradient
+    p *= -p.new_zeros(len(p)).index_add_(0, row, at_maxima)[:, None]
+    p[row, column] += at_maxima
+    # With respect to the cosines: directly, and through the nearest one, which sets the row's sharpness.
+    through_nearest = bandwidth * LN_2 * sharpness[:, 0] * cosines.mul_(p).sum(dim=1)
+    torch.mul(p, sharpness, out=cosines)
+    cosines[each, nearest] += through_nearest

@@ -31,7 +31,7 @@ def by_autograd(a, b, h=0.5, offset=0):
     return -((w / w.sum(dim=1, keepdim=True)).amax(dim=0).mean() + offset).log()
 
 
-@pytest.fixture(params=[1, 100, 333, 2**22])
+@pytest.fixture(params=[(1, 1), (100, 50), (333, 150), (100, 333), dsd.contextual.ENTRIES["cpu"]])
 def blocks(request, monkeypatch):
     monkeypatch.setattr(dsd.contextual, "ENTRIES", {"cpu": request.param})
 
