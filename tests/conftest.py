@@ -4,8 +4,10 @@ import os
 import signal
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from dsd import VGG19
 from dsd.backbones.vgg19 import WEIGHT_FILES
@@ -69,3 +71,16 @@ def no_weights(monkeypatch, tmp_path):
 
 
 os.environ.setdefault("MPLBACKEND", "agg")
+
+
+@pytest.fixture(scope="session")
+def classes(tmp_path_factory):
+    """Three classes of four noisy images each, of a brightness that is the class's own."""
+    root = tmp_path_factory.mktemp("classes")
+    generator = np.random.default_rng(0)
+    for label in range(3):
+        (root / f"class{label}").mkdir()
+        for number in range(4):
+            pixels = generator.integers(80 * label, 80 * label + 80, (24, 24, 3), dtype=np.uint8)
+            Image.fromarray(pixels).save(root / f"class{label}" / f"{number}.png")
+    return root
