@@ -17,7 +17,7 @@ from PIL import Image
 from tqdm import tqdm
 
 from dsd import DSDLoss, VGG19Lite, optimize
-from dsd.cli import kept, main
+from dsd.cli import main, partial
 
 NETWORK = ("--backbone", "lite", "--layers", "relu2_1", "--device", "cpu")
 Command = Callable[[Path, Path], int]  # folder of images, folder for the result, in a file called result.…
@@ -31,7 +31,7 @@ def scan(images: Path, out: Path) -> int:
 
 def score(images: Path, out: Path) -> int:
     """`dsd score`, with a save after each pair."""
-    kept.SECONDS = 0
+    partial.SECONDS = 0
     return main(
         ["score", "--reference", str(images), "--distorted", str(images), "--out", str(out / "result.json"), *NETWORK]
     )

@@ -26,7 +26,7 @@ def save_checkpoint(path: Path, state: Mapping[str, Any], settings: Mapping[str,
     Raises:
         TypeError: a setting is none that :func:`load_checkpoint` can read.
     """
-    for name, value in settings.items():
+    for name, value in settings.items():  # a setting that cannot be read would be noticed only when the run resumes
         torch.save(value, buffer := io.BytesIO())
         try:
             torch.load(io.BytesIO(buffer.getvalue()), weights_only=True)
@@ -70,7 +70,7 @@ def load_checkpoint(path: Path, settings: Mapping[str, Any], device: str | torch
         raise ValueError(f"{path} is damaged, its content does not have its SHA-256: remove it to begin again")
     try:
         saved = torch.load(io.BytesIO(memoryview(content)[head:]), map_location=device, weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError) as error:  # it says that it is whole, but PyTorch cannot read it
+    except (pickle.UnpicklingError, RuntimeError) as error:  # of another version of PyTorch
         raise ValueError(f"{path} cannot be read by PyTorch {torch.__version__}: {error}") from error
     if saved["settings"] != dict(settings):
         raise ValueError(

@@ -1,6 +1,7 @@
 """What images, features, scaling factors and numbers must be."""
 
 import math
+import sys
 from collections.abc import Sequence
 from numbers import Integral, Real
 from typing import TypeGuard
@@ -17,6 +18,7 @@ def check_images(
     alpha: float = 1,
     device: torch.device | None = None,
     check_values: bool = True,
+    purpose: str = "these layers",
 ) -> None:
     """Refuse anything but a batch of RGB images, naming the argument, what it was and what it must be.
 
@@ -27,16 +29,13 @@ def check_images(
         alpha: the largest downscaling factor that will be applied.
         device: where the network is; None: it does not matter.
         check_values: also refuse values outside [0, 1] and NaN. Training losses switch this off: networks overshoot.
+        purpose: what a smaller image is too small for, in words.
 
     Raises:
         TypeError: `x` is not a tensor.
         ValueError: its dtype, shape, size, device or values are wrong.
     """
-    if not isinstance(x, Tensor):
-        raise TypeError(f"{name} must be a torch.Tensor of shape (N, 3, H, W), got {type(x).__name__}")
-    _check_dense(x, name)
-    if not x.is_floating_point():
-        raise ValueError(f"{name} must be a float tensor in [0, 1], got {x.dtype} (divide 8-bit images by 255)")
+    check_tensor(x, name, "(N, 3, H, W)")
     if x.ndim != 4 or x.shape[1] != 3:
         raise ValueError(f"{name} must have shape (N, 3, H, W), got {tuple(x.shape)}")
     if not len(x):
@@ -46,21 +45,34 @@ def check_images(
     height, width = x.shape[2:]
     if min(height, width) < side:
         raise ValueError(
-            f"{name} is {height}×{width} pixels, too small for these layers"
+            f"{name} is {height}×{width} pixels, too small for {purpose}"
             + (f" at 1/{alpha:g} of its size" if alpha > 1 else "")
             + f": the smallest image that works is {side}×{side}"
         )
     if device is not None and x.device != device:
         raise ValueError(f"{name} is on {x.device}, the network on {device}: move one of them")
     if check_values:
+        if x.is_meta:
+            raise ValueError(f"{name} must have values in [0, 1], got a tensor on meta, which has none")
         low, high = (bound.item() for bound in x.detach().aminmax())
         if not (low >= 0 and high <= 1):  # false for NaN too
             raise ValueError(f"{name} must have values in [0, 1] and no NaN, got [{low:g}, {high:g}]")
 
 
-def _check_dense(x: Tensor, name: str) -> None:
+def check_tensor(x: Tensor, name: str, shape: str) -> None:
+    """Refuse anything but a dense tensor of floats; `shape` is said where it is no tensor, and not checked.
+
+    Raises:
+        TypeError: no tensor.
+        ValueError: a sparse one, or not of floats.
+    """
+    if not isinstance(x, Tensor):
+        raise TypeError(f"{name} must be a torch.Tensor of shape {shape}, got {type(x).__name__}")
     if x.layout != torch.strided:
         raise ValueError(f"{name} must be a dense tensor, got {x.layout}")
+    if not x.is_floating_point():
+        hint = " (divide 8-bit images by 255)" if x.dtype == torch.uint8 else ""
+        raise ValueError(f"{name} must be a float tensor, got {x.dtype}{hint}")
 
 
 def check_features(features: Tensor, name: str = "features") -> None:
@@ -68,13 +80,9 @@ def check_features(features: Tensor, name: str = "features") -> None:
 
     Raises:
         TypeError: no tensor.
-        ValueError: not of floats, not (N, C, H, W), or empty.
+        ValueError: sparse, not of floats, not (N, C, H, W), or empty.
     """
-    if not isinstance(features, Tensor):
-        raise TypeError(f"{name} must be a torch.Tensor of shape (N, C, H, W), got {type(features).__name__}")
-    _check_dense(features, name)
-    if not features.is_floating_point():
-        raise ValueError(f"{name} must be a float tensor, got {features.dtype}")
+    check_tensor(features, name, "(N, C, H, W)")
     if features.ndim != 4 or not features.numel():
         raise ValueError(f"{name} must have shape (N, C, H, W) with no empty side, got {tuple(features.shape)}")
 
@@ -130,13 +138,15 @@ def check_number(value: float, name: str, least: float = 0) -> float:
 
 
 def check_integer(value: int, name: str, least: int) -> int:
-    """Refuse anything but an integer from `least`; returned as Python's own.
+    """Refuse anything but an integer from `least` to ``sys.maxsize``; returned as Python's own.
 
     Raises:
         ValueError: likewise.
     """
     if not isinstance(value, Integral) or isinstance(value, bool) or value < least:
         raise ValueError(f"{name} must be an integer of at least {least}, got {value!r}")
+    if value > sys.maxsize:
+        raise ValueError(f"{name} must be at most {sys.maxsize}, got {value!r}")
     return int(value)
 
 
@@ -146,7 +156,7 @@ def check_alphas(alphas: Sequence[float]) -> float:
     Raises:
         ValueError: no sequence, none in it, one of them twice, or one that is below 1 or not finite.
     """
-    if not isinstance(alphas, Sequence) or isinstance(alphas, str) or not alphas:
+    if not isinstance(alphas, Sequence) or isinstance(alphas, str | bytes | bytearray) or not alphas:
         raise ValueError(f"alphas must be a sequence of at least one scaling factor, such as (2,); got {alphas!r}")
     for alpha in alphas:
         check_number(alpha, "alpha", 1)

@@ -25,6 +25,7 @@ def reduce_scales(
     backbone: Backbone,
     layers: Mapping[float, Collection[str]],
     reduce: Callable[[float, str, Tensor], Mapping[Hashable, Tensor]],
+    name: str = "x",
 ) -> dict[Hashable, Tensor]:
     """What `reduce` makes of the features of x↓α: one pass of the network for each scale.
 
@@ -36,6 +37,7 @@ def reduce_scales(
         backbone: the network.
         layers: {alpha: those of the backbone's layers that are wanted at this scale}; alpha = 1 is the image itself.
         reduce: alpha, layer, features (N, C, H', W') → tensors with a first dimension of N, by any keys.
+        name: what messages call `x`.
 
     Returns:
         All of those tensors, by their keys.
@@ -45,7 +47,7 @@ def reduce_scales(
         ValueError: `x` is not an image batch, not where the network is, or too small for the deepest layer at the
             largest alpha.
     """
-    _check(x, backbone, check_alphas(list(layers)), check_values=False)
+    _check(x, backbone, check_alphas(list(layers)), check_values=False, name=name)
     at_once = max(1, PIXELS_AT_ONCE // x[0, 0].numel()) if x.device.type == "cpu" else len(x)
     with full_precision():
         parts = [
@@ -62,10 +64,10 @@ def reduce_scales(
     return {key: torch.cat([part[key] for part in parts]) for key in parts[0]}
 
 
-def _check(x: Tensor, backbone: Backbone, alpha: float, *, check_values: bool) -> None:
+def _check(x: Tensor, backbone: Backbone, alpha: float, *, check_values: bool, name: str = "x") -> None:
     if not isinstance(backbone, Backbone):
         raise TypeError(f"backbone must be a network (load_backbone makes one), got {backbone!r}")
-    check_images(x, smallest=backbone.smallest, alpha=alpha, device=backbone.device, check_values=check_values)
+    check_images(x, name, smallest=backbone.smallest, alpha=alpha, device=backbone.device, check_values=check_values)
 
 
 def gram_matrices(

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from dsd.checks import check_choice, check_features, check_images, check_integer
+from dsd.checks import check_choice, check_features, check_images, check_integer, check_tensor
 from dsd.precision import at_least_float32, full_precision
 
 Normalize = Literal["chw", "hw"]
@@ -29,7 +29,8 @@ def gram_matrix(features: Tensor, normalize: Normalize = "chw") -> Tensor:
 
     Raises:
         TypeError: `features` is no tensor.
-        ValueError: it is not of floats, has a wrong number of dimensions or an empty side; unknown `normalize`.
+        ValueError: it is sparse, not of floats, of a wrong number of dimensions, or has an empty side; unknown
+            `normalize`.
 
     Reference:
         Kligvasser et al., "Deep Self-Dissimilarities as Powerful Visual Fingerprints", NeurIPS 2021, Eq. 1.
@@ -89,7 +90,7 @@ def patch_gram(x: Tensor, size: int, normalize: Normalize = "chw") -> Tensor:
         torch.Size([2, 75, 75])
     """
     size = check_integer(size, "size", 1)
-    check_images(x, smallest=size, check_values=False)
+    check_images(x, smallest=size, check_values=False, purpose=f"patches of {size}×{size}")
     return gram_matrix(F.unfold(x, size).unsqueeze(-1), normalize)
 
 
@@ -104,16 +105,13 @@ def l1_norm(matrices: Tensor) -> Tensor:
 
     Raises:
         TypeError: `matrices` is no tensor.
-        ValueError: it is not of floats, or not (N, C, C).
+        ValueError: it is sparse, not of floats, or not (N, C, C).
 
     Example:
         >>> l1_norm(torch.ones(2, 4, 4) * torch.tensor([1.0, -2.0])[:, None, None])
         tensor([1., 2.])
     """
-    if not isinstance(matrices, Tensor):
-        raise TypeError(f"matrices must be a torch.Tensor of shape (N, C, C), got {type(matrices).__name__}")
-    if not matrices.is_floating_point():
-        raise ValueError(f"matrices must be a float tensor, got {matrices.dtype}")
+    check_tensor(matrices, "matrices", "(N, C, C)")
     if matrices.ndim != 3 or matrices.shape[1] != matrices.shape[2] or not matrices.numel():
         raise ValueError(f"matrices must have shape (N, C, C) with no empty side, got {tuple(matrices.shape)}")
     return at_least_float32(matrices).abs().mean(dim=(1, 2))

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from dsd.checks import check_alphas
+from dsd.checks import check_alphas, check_features
 from dsd.precision import at_least_float32, full_precision
 
 
@@ -28,15 +28,15 @@ def downscale(x: Tensor, alpha: float) -> Tensor:
         (N, C, ⌈H/alpha⌉, ⌈W/alpha⌉), dtype of `x`.
 
     Raises:
-        ValueError: `x` is not such a tensor; alpha is below 1, not finite, or more than the shorter side.
+        TypeError: `x` is no tensor.
+        ValueError: `x` is sparse, not of floats, not (N, C, H, W), or empty; alpha is below 1, not finite, or more than
+            the shorter side.
 
     Example:
         >>> downscale(torch.rand(2, 3, 9, 8), alpha=2).shape
         torch.Size([2, 3, 5, 4])
     """
-    if not isinstance(x, Tensor) or not x.is_floating_point() or x.ndim != 4:
-        was = f"{x.dtype} {tuple(x.shape)}" if isinstance(x, Tensor) else type(x).__name__
-        raise ValueError(f"x must be a float tensor of shape (N, C, H, W), got {was}")
+    check_features(x, "x")
     if check_alphas([alpha]) > min(x.shape[2:]):
         raise ValueError(f"alpha must not exceed the image's shorter side, got {alpha} for {tuple(x.shape)}")
     if alpha == 1:

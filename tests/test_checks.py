@@ -1,4 +1,5 @@
 import re
+import sys
 from fractions import Fraction
 
 import numpy as np
@@ -28,7 +29,8 @@ def test_accepts_images(x):
     ("x", "error", "message"),
     [
         ([1, 2], TypeError, "photo must be a torch.Tensor .* got list"),
-        ((GOOD * 255).to(torch.uint8), ValueError, "photo must be a float tensor .* got torch.uint8 .*255"),
+        ((GOOD * 255).to(torch.uint8), ValueError, "photo must be a float tensor, got torch.uint8 .*255"),
+        (GOOD.to("meta"), ValueError, r"photo must have values in \[0, 1\], got a tensor on meta, which has none"),
         (GOOD[0], ValueError, r"photo must have shape \(N, 3, H, W\), got \(3, 8, 9\)"),
         (GOOD[:, :1], ValueError, r"got \(2, 1, 8, 9\)"),
         (GOOD.permute(0, 2, 3, 1), ValueError, r"got \(2, 8, 9, 3\)"),
@@ -98,6 +100,8 @@ def test_integers():
     assert type(check_integer(np.int64(3), "size", 1)) is int
     with pytest.raises(ValueError, match="size must be an integer of at least 1, got 0"):
         check_integer(0, "size", 1)
+    with pytest.raises(ValueError, match=f"size must be at most {sys.maxsize}, got {sys.maxsize + 1}"):
+        check_integer(sys.maxsize + 1, "size", 1)
     with pytest.raises(ValueError, match="weight must be a finite number of at least 0, got -1"):
         check_number(-1, "weight")
 

@@ -87,6 +87,7 @@ def test_l1_norm_is_the_mean_of_absolute_entries_and_has_a_finite_gradient_at_ze
         (lambda: gram_matrix(FEATURES.to(torch.complex64)), "features must be a float tensor, got torch.complex64"),
         (lambda: gram_matrix(FEATURES.int()), "features must be a float tensor, got torch.int32"),
         (lambda: gram_matrix(FEATURES > 0), "features must be a float tensor, got torch.bool"),
+        (lambda: gram_matrix(FEATURES.to_sparse()), "features must be a dense tensor, got torch.sparse_coo"),
         *(
             (lambda s=s: patch_gram(torch.rand(1, 3, 8, 8), s), f"size must be an integer of at least 1, got {s!r}")
             for s in (0, -1, 3.0, "3", None, True)
@@ -102,7 +103,12 @@ def test_l1_norm_is_the_mean_of_absolute_entries_and_has_a_finite_gradient_at_ze
             "matrices must be a float tensor, got torch.complex",
         ),
         (lambda: l1_norm(torch.ones(2, 3, 3, dtype=torch.int32)), "matrices must be a float tensor, got torch.int32"),
-        (lambda: patch_gram(torch.rand(1, 3, 8, 8), 9), "smallest image that works is 9×9"),
+        (lambda: l1_norm(torch.ones(2, 3, 3).to_sparse()), "matrices must be a dense tensor, got torch.sparse_coo"),
+        (lambda: patch_gram(torch.rand(1, 3, 8, 8).to_sparse(), 3), "x must be a dense tensor, got torch.sparse_coo"),
+        (
+            lambda: patch_gram(torch.rand(1, 3, 8, 10), 9),
+            "x is 8×10 pixels, too small for patches of 9×9: the smallest image that works is 9×9",
+        ),
         (lambda: patch_gram(torch.rand(1, 1, 8, 8), 3), r"\(N, 3, H, W\)"),
     ],
 )

@@ -1,3 +1,5 @@
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -163,6 +165,9 @@ def test_whole_steps_are_in_full_precision(caller):
         ),
         ({"residual_std": -0.1}, ValueError, "residual_std must be a finite number of at least 0, got -0.1"),
         ({"seed": "a"}, ValueError, "seed must be an integer of at least 0, got 'a'"),
+        ({"seed": 10**30}, ValueError, f"seed must be at most {sys.maxsize}, got {10**30}"),
+        ({"start": start().to("meta")}, ValueError, r"start must have values in \[0, 1\], got a tensor on meta"),
+        ({"snapshots": [[2]]}, ValueError, r"snapshots must be steps from 0 to 3, got \[\[2\]\]"),
         ({"loss": None}, TypeError, "loss must be a function of images, got NoneType"),
         ({"loss": lambda x: 3.0}, TypeError, "loss must return a torch.Tensor, got float"),
         ({"loss": lambda x: x.detach().sum()}, ValueError, "loss must depend on the images that it is given"),

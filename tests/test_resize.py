@@ -89,9 +89,17 @@ def test_downscale_refuses_factors(alpha):
         downscale(torch.rand(1, 3, 8, 10), 9)
 
 
-@pytest.mark.parametrize("x", [torch.zeros(1, 3, 8, 8, dtype=torch.uint8), torch.rand(3, 8, 8), np.zeros((1, 3, 8, 8))])
-def test_downscale_refuses_what_is_no_float_batch(x):
-    with pytest.raises(ValueError, match=r"x must be a float tensor of shape \(N, C, H, W\), got"):
+@pytest.mark.parametrize(
+    ("x", "error", "message"),
+    [
+        (torch.zeros(1, 3, 8, 8, dtype=torch.uint8), ValueError, "be a float tensor, got torch.uint8"),
+        (torch.rand(3, 8, 8), ValueError, r"have shape \(N, C, H, W\) with no empty side, got \(3, 8, 8\)"),
+        (torch.rand(1, 3, 8, 8).to_sparse(), ValueError, "be a dense tensor, got torch.sparse_coo"),
+        (np.zeros((1, 3, 8, 8)), TypeError, r"be a torch.Tensor of shape \(N, C, H, W\), got ndarray"),
+    ],
+)
+def test_downscale_refuses_what_is_no_float_batch(x, error, message):
+    with pytest.raises(error, match=f"x must {message}"):
         downscale(x, 2)
 
 

@@ -59,7 +59,7 @@ def load_backbone(
     check_backbone(backbone)
     layers = available_layers(backbone, PAPER_LAYERS) if layers is None else layers
     network = resolve_name(BACKBONES[backbone])
-    options = {} if padding == "zeros" else {"padding": padding}
+    options = {} if isinstance(padding, str) and padding == "zeros" else {"padding": padding}
     if not options.keys() <= signature(network).parameters.keys():
         raise ValueError(f"{backbone} has no choice of padding, got padding={padding!r}")
     return network(layers, weights, precision=precision, **options).to(find_device(device))

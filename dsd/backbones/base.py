@@ -8,7 +8,7 @@ from typing import Literal, get_args
 import torch
 from torch import Tensor, nn
 
-from dsd.checks import check_images
+from dsd.checks import check_choice, check_images
 from dsd.precision import full_precision
 
 Precision = Literal["float32", "bfloat16"]
@@ -50,24 +50,26 @@ class Backbone(nn.Module, ABC):
 
     def __init__(self, layers: Sequence[str], precision: Precision, padding: Padding = "zeros") -> None:
         super().__init__()
-        if not isinstance(layers, Collection) or isinstance(layers, str) or not (layers := tuple(layers)):
-            raise ValueError(f"layers must be a sequence of layer names, got {layers!r}")
-        if unknown := [layer for layer in layers if layer not in self.strides]:
-            raise ValueError(
-                f"unknown layer {', '.join(map(repr, unknown))} for {self.backbone_name}; "
-                f"valid ones: {', '.join(self.strides)}"
-            )
-        if precision not in get_args(Precision):
-            raise ValueError(f"precision must be one of {', '.join(get_args(Precision))}; got {precision!r}")
-        if padding not in get_args(Padding):
-            raise ValueError(f"padding must be one of {', '.join(get_args(Padding))}; got {padding!r}")
-        self.layers = tuple(layer for layer in self.strides if layer in layers)  # in the network's order, each once
+        self.layers = self._choose(layers, self.strides)
+        check_choice(precision, "precision", get_args(Precision))
+        check_choice(padding, "padding", get_args(Padding))
         self.precision: Precision = precision
         self.padding = padding
         # Every pooling leaves at least one position, or the two that a mirror needs.
         self.smallest = max(self.strides[layer] for layer in self.layers) * (2 if padding == "reflect" else 1)
         self.register_buffer("mean", torch.tensor(IMAGENET_MEAN)[:, None, None], persistent=False)
         self.register_buffer("std", torch.tensor(IMAGENET_STD)[:, None, None], persistent=False)
+
+    def _choose(self, layers: Collection[str], valid: Collection[str]) -> tuple[str, ...]:
+        """Those of the valid layers, in the network's order, each once."""
+        if not isinstance(layers, Collection) or isinstance(layers, str) or not len(layers):
+            raise ValueError(f"layers must be a sequence of layer names, got {layers!r}")
+        if unknown := [layer for layer in layers if not isinstance(layer, str) or layer not in valid]:
+            raise ValueError(
+                f"unknown layer {', '.join(map(repr, unknown))} for {self.backbone_name}; "
+                f"valid ones: {', '.join(valid)}"
+            )
+        return tuple(layer for layer in valid if layer in layers)
 
     def freeze(self) -> None:
         """Bring filled parameters to the layout and precision asked for, convolutions to the padding; freeze them."""
@@ -111,17 +113,17 @@ class Backbone(nn.Module, ABC):
             {layer: reduce(layer, features)}, in the network's order. Features come in the network's precision.
 
         Raises:
-            ValueError: `x` is not an image batch, or smaller than `self.smallest`; `layers` that it was not made with.
+            TypeError: `x` is no tensor.
+            ValueError: `x` is not an image batch, smaller than `self.smallest`, or not where the network is; `layers`
+                that it was not made with.
         """
-        check_images(x, smallest=self.smallest, check_values=False)
-        wanted = self.layers if layers is None else layers
-        if unknown := set(wanted) - set(self.layers):
-            raise ValueError(f"layers must be of {', '.join(self.layers)}; got {', '.join(sorted(unknown))}")
+        check_images(x, smallest=self.smallest, device=self.device, check_values=False)
+        wanted = self.layers if layers is None else self._choose(layers, self.layers)
         with full_precision():
             reduced = {
                 layer: reduce(layer, features) for layer, features in self.activations(self.normalise(x), wanted)
             }
-        return {layer: reduced[layer] for layer in self.layers if layer in wanted}
+        return {layer: reduced[layer] for layer in wanted}
 
     def normalise(self, x: Tensor) -> Tensor:
         """Images as the network takes them: less the mean, over the deviation, in its layout and precision."""

@@ -144,11 +144,12 @@ def _download(torchvision: str, cache: Path, files: Sequence[Path], network: str
         raise FileNotFoundError(
             f"no weights of {network} found, and torchvision's could not be downloaded ({error}). "
             "Any of these helps:\n"
-            f"  1. put {' or '.join(map(str, files))} into {data_root() / 'weights'}\n"
-            "  2. name the folder that holds weights/: DSD_DATA=folder, or make … DATA=folder\n"
-            "  3. name the file: weights=path, --weights path, or make … WEIGHTS=path\n"
-            f"  4. on a machine with network, torchvision downloads it to {path.parent}\n"
-            "  5. take the network that comes along: backbone lite\n"
+            "  1. take the network that comes along (not for LPIPS): --backbone lite, make … BACKBONE=lite, "
+            "in Python dsd.VGG19Lite()\n"
+            f"  2. put {' or '.join(map(str, files))} into {data_root() / 'weights'}\n"
+            "  3. name the folder that holds weights/: DSD_DATA=folder, or make … DATA=folder\n"
+            "  4. name the file: --weights path, make … WEIGHTS=path, in Python weights=path\n"
+            f"  5. on a machine with network, torchvision downloads it to {path.parent}\n"
             "data/README.md says where the files come from."
         ) from error
     return path

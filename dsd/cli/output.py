@@ -5,6 +5,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from select import select
 from typing import Any, TextIO
 
 
@@ -67,7 +68,9 @@ class _Stream(io.FileIO):
 
     def write(self, data: Any) -> int:
         try:
-            return super().write(data)
+            while (written := super().write(data)) is None:  # a pipe that does not block is full
+                select([], [self], [])
+            return written
         except OSError as error:
             self.error = error
             return len(data)

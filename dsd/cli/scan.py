@@ -4,7 +4,7 @@ import argparse
 import sys
 
 from dsd.cli.output import escape
-from dsd.cli.parsers import check_network, split_alphas, split_names
+from dsd.cli.parsers import check_network, check_out, split_alphas, split_names
 from dsd.paths import find_folder
 from dsd.scan.settings import Settings, check_run
 
@@ -15,6 +15,7 @@ def run(options: argparse.Namespace) -> int:
     """Score a collection, count what failed and name the first of it."""
     check_network(options)
     check_run(options.out, options.engine, options.workers)
+    check_out(options.out)
     names = ("backbone", "weights", "precision", "device", "resize", "crop", "batch_size", "shard_size", "threads")
     settings = Settings(
         layers=split_names(options.layers, "--layers"),

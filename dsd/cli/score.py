@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 from dsd.atomic import atomic_write
 from dsd.cli.output import escape
 from dsd.cli.parsers import check_network, check_out, split_alphas, split_names
-from dsd.quality.metrics import check_names, check_options
+from dsd.quality.metrics import check_applicable, check_names
 
 if TYPE_CHECKING:  # commands start without torch
-    from dsd.cli.kept import Scored
+    from dsd.cli.partial import Scores
     from dsd.quality.scoring import MetricSet
 
 LIBRARIES = ("dsd", "PIL", "numpy", "torch", "torchmetrics", "torchvision")  # whose versions scores may depend on
@@ -31,7 +31,7 @@ def run(options: argparse.Namespace) -> int:
 
     from tqdm import tqdm
 
-    from dsd.cli.kept import Kept, stamp
+    from dsd.cli.partial import PartialScores, file_states
     from dsd.quality.scoring import MetricSet
 
     pairs, failed = _pairs(options.reference, options.distorted)
@@ -46,31 +46,31 @@ def run(options: argparse.Namespace) -> int:
     )
     versions = {name: str(sys.modules[name].__version__) for name in LIBRARIES if name in sys.modules}
     settings = {"metrics": names, **metrics.provenance(), "device": metrics.device.type, "versions": versions}
-    kept = Kept(options.out, settings)
+    partial = PartialScores(options.out, settings)
     if options.out is not None:
         options.interrupted += "; the same command goes on from here"
     rows: dict[str, Mapping[str, float]] = {}
     try:
         for name, reference, distorted in tqdm(pairs, unit="pair", disable=len(pairs) < 2):
             try:
-                now = stamp(reference, distorted)
-                scored = kept.get(name, now) or _score(metrics, reference, distorted)
+                files = file_states(reference, distorted)
+                scores = partial.get(name, files)
+                rows[name], reasons = (scores, {}) if scores else _score(metrics, reference, distorted)
             except (ValueError, OSError, RuntimeError, MemoryError) as error:
-                failed[name] = str(error)
+                failed[name] = str(error) or type(error).__name__
                 continue
-            kept.add(name, now, scored)
-            rows[name], reasons = scored
-            if reasons:
+            if reasons:  # not kept: it may succeed the next time
                 failed[name] = "; ".join(f"no {metric}: {reasons[metric]}" for metric in names if metric in reasons)
-    finally:  # also when interrupted: what is done is written, and before it is shown
-        try:
-            kept.save()
-            if options.out is not None:
-                left = {name: "not scored, the command was stopped" for name, *_ in pairs if name not in rows}
-                _write(options.out, names, rows, left | failed, metrics.provenance())
-        finally:
-            _show(names, rows)
-    kept.remove()
+            else:
+                partial.add(name, files, rows[name])
+        if options.out is not None:
+            _write(options.out, names, rows, failed, metrics.provenance())
+        partial.remove()
+    except BaseException:  # also when interrupted: what is done is kept, and before it is shown
+        partial.save()
+        raise
+    finally:
+        _show(names, rows)
     for name, reason in failed.items():
         print(f"failed: {escape(name)}: {escape(reason)}", file=sys.stderr)
     return 1 if failed else 0
@@ -79,7 +79,7 @@ def run(options: argparse.Namespace) -> int:
 def _check(names: Sequence[str], options: argparse.Namespace) -> None:
     """Refuse what can be seen to make no sense before torch is imported."""
     check_names(names)
-    check_options(
+    check_applicable(
         names,
         layers=None if options.layers is None else f"--layers {options.layers}",
         alphas=None if options.alphas is None else f"--alphas {options.alphas}",
@@ -129,7 +129,7 @@ def _pairs(reference: Path, distorted: Path) -> tuple[list[tuple[str, Path, Path
     return pairs, failed
 
 
-def _score(metrics: "MetricSet", reference: Path, distorted: Path) -> "Scored":
+def _score(metrics: "MetricSet", reference: Path, distorted: Path) -> tuple["Scores", Mapping[str, str]]:
     """A pair's scores, and why some are missing.
 
     Raises:

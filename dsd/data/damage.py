@@ -17,7 +17,7 @@ _SEQUENTIAL, _SCAN, _END = (0xC0, 0xC1), 0xDA, 0xD9
 _SLACK = 32
 
 
-def intact(file: BinaryIO) -> BinaryIO:
+def check_integrity(file: BinaryIO) -> BinaryIO:
     """Check what a file says of its own integrity: the checksums of a PNG, the structure of a JPEG.
 
     Args:
@@ -36,7 +36,7 @@ def intact(file: BinaryIO) -> BinaryIO:
     if head.startswith(b"\xff\xd8\xff"):
         data = file.read()
         scan = _only_scan(data)
-        return SequentialJPEG(data, *scan) if scan and _pillow_tells() else io.BytesIO(data)
+        return SequentialJPEG(data, *scan) if scan and _pillow_accepts_sequential() else io.BytesIO(data)
     return file
 
 
@@ -78,27 +78,27 @@ def _only_scan(data: bytes) -> tuple[int, int] | None:
     """Where the picture data of a JPEG lie, if it is sequential and has them in one piece."""
     position = 2
     layers = start = None
-    while found := _MARKER.search(data, position):
+    while marker := _MARKER.search(data, position):
         if start is not None:
-            if found[1][0] != _END:
-                raise ValueError(f"it is damaged: marker FF{found[1][0]:02X} interrupts its picture data")
-            restarts = b"".join(_RESTART.findall(data, start, found.start()))
+            if marker[1][0] != _END:
+                raise ValueError(f"it is damaged: marker FF{marker[1][0]:02X} interrupts its picture data")
+            restarts = b"".join(_RESTART.findall(data, start, marker.start()))
             if restarts != bytes(0xD0 + count % 8 for count in range(len(restarts))):
                 raise ValueError("it is damaged: restarts are missing in its picture data")
-            return start, found.start()
-        if found[1][0] == _END:
+            return start, marker.start()
+        if marker[1][0] == _END:
             return None
-        position = found.end() + int.from_bytes(data[found.end() : found.end() + 2], "big")
-        segment = data[found.end() + 2 : position]
-        if found[1][0] in _SEQUENTIAL:
+        position = marker.end() + int.from_bytes(data[marker.end() : marker.end() + 2], "big")
+        segment = data[marker.end() + 2 : position]
+        if marker[1][0] in _SEQUENTIAL:
             layers = segment[5:6]
-        elif found[1][0] == _SCAN and segment[:1] == layers:
+        elif marker[1][0] == _SCAN and segment[:1] == layers:
             start = position
     raise ValueError("it is damaged: it has no end marker")
 
 
 @lru_cache
-def _pillow_tells() -> bool:
+def _pillow_accepts_sequential() -> bool:
     """Whether this version of Pillow is content with a whole :class:`SequentialJPEG`."""
     file = io.BytesIO()
     Image.linear_gradient("L").save(file, "JPEG")

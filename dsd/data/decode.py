@@ -1,5 +1,6 @@
-"""Image files as arrays: which formats are opened, how large an image may be, what its pixels mean."""
+"""Image files as arrays: which formats are read, how large an image may be, what its pixels mean."""
 
+import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,9 +10,9 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from dsd.data.damage import SequentialJPEG, intact
+from dsd.data.damage import SequentialJPEG, check_integrity
 
-# No others are opened: Pillow has Ghostscript, a program, draw EPS files.
+# No others are read: Pillow has Ghostscript, a program, draw EPS files.
 FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
 
 # Cameras reach 11648×8736, 102 million. In float32 an image of the limit's size is 1.4 GB.
@@ -32,7 +33,7 @@ def read_pixels(path: Path) -> np.ndarray:
         Exception: it cannot be used; of many types, which Pillow raises for damaged files.
     """
     with path.open("rb") as file, _pillows_limit_off():
-        stream = intact(file)
+        stream = check_integrity(file)
         try:
             image: Image.Image = Image.open(stream, formats=FORMATS)
         except UnidentifiedImageError as error:
@@ -54,23 +55,39 @@ def read_pixels(path: Path) -> np.ndarray:
     return np.asarray(_rgb(image))
 
 
-_limits: list[int | None] = []  # Pillow's from before, for each thread inside
-_lock = threading.Lock()
+_lock = threading.Lock()  # held while the limit changes, not while work is done
+_inside: set[object] = set()  # one for each thread that has not left
+_callers: list[int | None] = []  # Pillow's limit from before the first of them
+
+
+def _after_fork_in_child() -> None:
+    """Release the lock; the threads that were inside do not exist here, so none of them brings the limit back."""
+    if _inside:
+        Image.MAX_IMAGE_PIXELS = _callers[0]
+        _inside.clear()
+    _lock.release()
+
+
+if hasattr(os, "register_at_fork"):  # a process forked while another thread holds the lock would wait for it forever
+    os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_after_fork_in_child)
 
 
 @contextmanager
 def _pillows_limit_off() -> Iterator[None]:
     """Pillow's own limit, which warns first, is off inside: MAX_PIXELS holds. It is one for all threads."""
-    with _lock:
-        _limits.append(_limits[0] if _limits else Image.MAX_IMAGE_PIXELS)
-        Image.MAX_IMAGE_PIXELS = None
+    entry = object()
     try:
+        with _lock:
+            if not _inside:
+                _callers[:] = [Image.MAX_IMAGE_PIXELS]
+            _inside.add(entry)
+            Image.MAX_IMAGE_PIXELS = None
         yield
     finally:
         with _lock:
-            limit = _limits.pop()
-            if not _limits:
-                Image.MAX_IMAGE_PIXELS = limit
+            if _inside == {entry}:
+                Image.MAX_IMAGE_PIXELS = _callers[0]
+            _inside.discard(entry)
 
 
 def _check_jpeg(image: Image.Image) -> None:

@@ -92,8 +92,11 @@ def load_image(path: str | Path) -> Tensor:
     Raises:
         TypeError: `path` is no path.
         FileNotFoundError: no such file.
-        ValueError: the file is no image of these formats, is damaged, animated, larger than 120 million pixels, or of
-            values that have no known range or meaning (floating-point, signed, 32-bit, LAB); it is named.
+        ValueError: the file cannot be used; it is named. It is no image of these formats, or may not be opened. It is
+            damaged, animated, or larger than 120 million pixels. Its values have no known range or meaning
+            (floating-point, signed, 32-bit, LAB, CMYK without Adobe's marker). Or Pillow cannot read its kind, or reads
+            it wrongly (colours in separate planes, say, or one transparent colour of 16 bits).
+        MemoryError: the machine has too little memory for it.
     """
     if not isinstance(path, str | os.PathLike):
         raise TypeError(f"path must be a string or a Path, got {type(path).__name__}")
@@ -102,6 +105,8 @@ def load_image(path: str | Path) -> Tensor:
         raise FileNotFoundError(f"no image at {path}")
     try:
         pixels = read_pixels(path)
+    except MemoryError:  # the machine's, and not the file's
+        raise
     except Exception as error:  # decoders raise what they like
         raise ValueError(f"cannot use {path}: {str(error) or type(error).__name__}") from error
     return _to_float(pixels) if pixels.ndim == 3 else torch.from_numpy(pixels).expand(3, -1, -1).contiguous()

@@ -130,7 +130,7 @@ class FeatureLoss(nn.Module, ABC):
                 sizes where equal ones are needed; an encoding by another loss.
         """
         check_pair(x, y, self.equal_sizes)
-        return self.compare(self.encode(x), self.encode(y) if isinstance(y, Tensor) else y)
+        return self.compare(self.encode(x), encode_together(y, [self], "y")[0] if isinstance(y, Tensor) else y)
 
     def compare(self, prediction: Mapping[tuple, Tensor], target: Mapping[tuple, Tensor]) -> Tensor:
         """Distance of two encodings, reduced over the batch.
@@ -193,12 +193,13 @@ def check_pair(x: Tensor, y: object, equal_sizes: bool, names: tuple[str, str] =
         )
 
 
-def encode_together(x: Tensor, losses: Sequence[FeatureLoss]) -> list[Encoding]:
+def encode_together(x: Tensor, losses: Sequence[FeatureLoss], name: str = "x") -> list[Encoding]:
     """Encodings of an image batch by several losses on one backbone, which runs once for each scale.
 
     Args:
         x: images, float (N, 3, H, W).
         losses: all of one backbone; what two of them need is made once.
+        name: what messages call `x`.
 
     Returns:
         What ``loss.encode(x)`` is, for each loss.
@@ -219,6 +220,7 @@ def encode_together(x: Tensor, losses: Sequence[FeatureLoss]) -> list[Encoding]:
         lambda scale, layer, features: {
             (part, layer, scale): loss.reduce(features) for part, loss in reductions[scale][layer].items()
         },
+        name,
     )
     return [
         Encoding(

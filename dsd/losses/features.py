@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from torch import Tensor
 
 from dsd.backbones.base import Backbone
-from dsd.checks import check_feature_pair
+from dsd.checks import check_feature_pair, is_number
 from dsd.contextual import check_options, contextual
 from dsd.losses.base import FeatureLoss, Reduction
 from dsd.precision import at_least_float32
@@ -85,7 +85,7 @@ def pdl_of_sorted(a: Tensor, b: Tensor, p: int) -> Tensor:
 
 
 def _check_p(p: int) -> None:
-    if isinstance(p, bool) or p not in (1, 2):
+    if not is_number(p) or p not in (1, 2):
         raise ValueError(f"p must be 1 or 2, got {p!r}")
 
 

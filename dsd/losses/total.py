@@ -73,10 +73,13 @@ class LossSum(nn.Module):
 
     def encode(self, y: Tensor) -> dict[str, Any]:
         """What targets are compared by: {name: encoding}; the targets themselves for a loss that is not on features."""
+        return self._encode(y, "y")
+
+    def _encode(self, images: Tensor, argument: str) -> dict[str, Any]:
         losses = self._on_features()
-        encodings = iter(encode_together(y, losses) if losses else [])
+        encodings = iter(encode_together(images, losses, argument) if losses else [])
         return {
-            name: next(encodings) if isinstance(loss, FeatureLoss) else y
+            name: next(encodings) if isinstance(loss, FeatureLoss) else images
             for name, loss in zip(self.names, self.losses, strict=True)
         }
 
@@ -98,7 +101,7 @@ class LossSum(nn.Module):
         targets = self.encode(y) if isinstance(y, Tensor) else y
         if tuple(targets) != self.names:
             raise ValueError(f"the targets' encoding has {list(targets)}, this sum has {list(self.names)}")
-        predictions = self.encode(x)
+        predictions = self._encode(x, "x")
         terms = {}
         for name, loss in zip(self.names, self.losses, strict=True):
             if isinstance(loss, FeatureLoss):

@@ -106,7 +106,7 @@ def list_metrics() -> list[str]:
     return list(METRICS)
 
 
-def check_options(names: Sequence[str], layers: str | None, alphas: str | None) -> None:
+def check_applicable(names: Sequence[str], layers: str | None, alphas: str | None) -> None:
     """Refuse layers where no measure has any, and alphas where no measure's can be changed.
 
     Args:

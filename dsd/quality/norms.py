@@ -46,7 +46,7 @@ def norms(
         ``relu3_1_dsd2`` per layer and alpha.
 
     Raises:
-        TypeError: `images` is something else.
+        TypeError: `images` or `backbone` is something else.
         FileNotFoundError: no such folder, or no image in it.
         ValueError: an image that cannot be used; the message names it. A number that is not what it must be. `layers`
             of a network that is given.
@@ -63,6 +63,8 @@ def norms(
         check_integer(value, name, least)
     if resize is not None:
         check_integer(resize, "resize", 1)
+    if not isinstance(backbone, Backbone | str):
+        raise TypeError(f"backbone must be a network or the name of one, got {type(backbone).__name__}")
     if isinstance(backbone, str):
         network = load_backbone(backbone, layers)
     elif layers is None:

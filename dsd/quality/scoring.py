@@ -13,7 +13,7 @@ from dsd.backbones.base import Backbone, Precision
 from dsd.checks import check_images
 from dsd.data.images import load_image
 from dsd.losses.base import FeatureLoss, check_pair, encode_together
-from dsd.quality.metrics import METRICS, check_names, check_options
+from dsd.quality.metrics import METRICS, check_applicable, check_names
 
 Images = Tensor | str | Path
 
@@ -56,9 +56,10 @@ class MetricSet(nn.Module):
         super().__init__()
         check_names(names)
         deep = {name: METRICS[name] for name in names if METRICS[name].layers}
-        if layers is not None and (not isinstance(layers, Sequence) or isinstance(layers, str) or not layers):
+        names_layers = isinstance(layers, Sequence) and all(isinstance(layer, str) for layer in layers)
+        if layers is not None and (not names_layers or isinstance(layers, str) or not layers):
             raise ValueError(f"layers must be a sequence of layer names, got {layers!r}")
-        check_options(
+        check_applicable(
             names,
             layers=None if layers is None else f"layers={list(layers)}",
             alphas=None if alphas is None else f"alphas={alphas!r}",
@@ -144,7 +145,8 @@ class MetricSet(nn.Module):
         if names and names[0] in self.functions:
             return {names[0]: self.functions[names[0]](x, y)}
         losses = [loss for name in names if isinstance(loss := self.losses[name], FeatureLoss)]
-        encodings = [encode_together(images, losses) for images in (x, y)] if losses else [[], []]
+        both = {"distorted": x, "reference": y}
+        encodings = [encode_together(at, losses, name) for name, at in both.items()] if losses else [[], []]
         return {name: loss.compare(a, b) for name, loss, a, b in zip(names, losses, *encodings, strict=True)}
 
     def _batch(self, images: Images, name: str) -> Tensor:

@@ -1,15 +1,17 @@
 """The degradation of super-resolution: bicubic downscaling, as published low-resolution images were made."""
 
-from typing import Literal
+from typing import Literal, get_args
 
 import torch
 from torch import Tensor
 
-from dsd.checks import check_alphas, check_images
+from dsd.checks import check_alphas, check_choice, check_images
 from dsd.resize import downscale, resize_matrix
 
+Like = Literal["matlab", "matlab-8bit", "selfexsr"]
 
-def low_resolution(hr: Tensor, scale: int = 4, like: Literal["matlab", "matlab-8bit", "selfexsr"] = "matlab") -> Tensor:
+
+def low_resolution(hr: Tensor, scale: int = 4, like: Like = "matlab") -> Tensor:
     """Low-resolution images (LR) of high-resolution ones (HR), by antialiased bicubic downscaling.
 
     Three ways are in use. They differ beyond the image's borders and in rounding:
@@ -41,18 +43,17 @@ def low_resolution(hr: Tensor, scale: int = 4, like: Literal["matlab", "matlab-8
         torch.Size([1, 3, 6, 10])
     """
     check_images(hr, "hr")
+    check_choice(like, "like", get_args(Like))
     if check_alphas([scale]) != int(scale) or any(side % scale for side in hr.shape[2:]):
         raise ValueError(f"hr must be cut to multiples of scale, a whole number; got {tuple(hr.shape)}, scale={scale}")
     if like == "matlab":
         return downscale(hr, scale)
-    pixels = _round(hr.double() * 255)
+    pixels = _round(hr.detach().double() * 255)
     if like == "matlab-8bit":
         pixels = _round(downscale(pixels, scale))
-    elif like == "selfexsr":
+    else:
         rows, columns = (resize_matrix(side, scale, pixels.dtype, hr.device, "replicate") for side in hr.shape[2:])
         pixels = _round(_round(rows @ pixels) @ columns.mT)
-    else:
-        raise ValueError(f'like must be "matlab", "matlab-8bit" or "selfexsr", got {like!r}')
     return pixels.to(hr.dtype) * (1 / 255)
 
 

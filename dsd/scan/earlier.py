@@ -14,7 +14,7 @@ from tqdm import tqdm
 from dsd.atomic import atomic_write
 from dsd.scan.items import Item
 from dsd.scan.sealed import is_intact
-from dsd.scan.stamps import Stamp, digest, glance
+from dsd.scan.stamps import Stamp, full_stamp, quick_stamp
 from dsd.scan.table import printable
 
 OF_FILES = ("images", "files_sha256", "files")  # what differs when files were added or removed
@@ -36,17 +36,21 @@ def check_same(out: Path, parts: Path, provenance: Mapping[str, Any], items: Seq
     """
     now = json.loads(json.dumps(provenance)) | {"files": _files(items)}
     if out.exists():
-        if not is_intact(out):
+        table = pq.ParquetFile(out) if is_intact(out) else None
+        if table is None or b"dsd" not in table.metadata.metadata:  # a unit has none
             raise ValueError(f"{out} is damaged, or is no table of a scan. Remove it, or write elsewhere")
-        table = pq.ParquetFile(out)
-        was = json.loads(table.schema_arrow.metadata[b"dsd"])
+        was = json.loads(table.metadata.metadata[b"dsd"])
         _compare(out, was | {"files": table.read(["path"])["path"].to_pylist()}, now)
-    kept = parts / "settings.json"
-    if any(path != kept for path in parts.glob("[!.]*")):
+    settings = parts / "settings.json"
+    if any(path != settings for path in parts.glob("[!.]*")):
         try:
-            _compare(parts, json.loads(kept.read_bytes()), now)
+            _compare(parts, json.loads(settings.read_bytes()), now)
+        except FileNotFoundError as error:
+            raise FileNotFoundError(
+                f"{parts} has no settings.json that says of which scan it is. Remove it, or write elsewhere"
+            ) from error
         except (TypeError, KeyError, AttributeError, UnicodeDecodeError, json.JSONDecodeError) as error:
-            raise ValueError(f"{kept} is damaged. Remove {parts}") from error
+            raise ValueError(f"{settings} is damaged. Remove {parts}") from error
 
 
 def keep_settings(parts: Path, provenance: Mapping[str, Any], items: Sequence[Item]) -> None:
@@ -93,7 +97,7 @@ def find_changed(
         The units that must be scored, also those that never were; and, where only times are others, the column
         `mtime_ns` of a unit as it is now.
     """
-    look, key = (digest, "sha256") if verify else (glance, "mtime_ns")
+    make_stamp, key = (full_stamp, "sha256") if verify else (quick_stamp, "mtime_ns")
     table = pq.ParquetFile(out) if out.exists() else None
     missing: dict[Path, Sequence[Item]] = {}
     times: dict[Path, pa.Array] = {}
@@ -103,7 +107,7 @@ def find_changed(
         if (rows := _read(unit, table, number)) is None:
             missing[unit] = items
             continue
-        stamps = [look(root, item) for item in items]
+        stamps = [make_stamp(root, item) for item in items]
         now = [stamp.mtime_ns for stamp in stamps]
         if differing := sum(map(_differs, items, stamps, rows, repeat(key))):
             missing[unit] = items

@@ -15,16 +15,16 @@ from dsd.data.views import crop_square, resize_short_side
 from dsd.descriptor import dsd_norm
 from dsd.scan.items import Item
 from dsd.scan.settings import Settings
-from dsd.scan.stamps import Stamp, opened
+from dsd.scan.stamps import Stamp, WrittenError, open_item
 from dsd.scan.table import printable, write_unit
 
 # An image's height and width, its view or why there is none, and which bytes it is of.
-Seen = tuple[Sequence[int | None], Tensor | str, Stamp]
+Decoded = tuple[Sequence[int | None], Tensor | str | MemoryError, Stamp]
 
 PIXELS_WAITING = 2**24  # for company in a batch: photographs at their own size would otherwise fill the memory
 
 
-class Views(Dataset[Seen]):
+class Views(Dataset[Decoded]):
     """What of an image goes through the network.
 
     Args:
@@ -38,19 +38,24 @@ class Views(Dataset[Seen]):
         self.settings = settings
         self.smallest = smallest
 
-    def __getitem__(self, item: Item) -> Seen:
-        """Load an image; never raises."""
+    def __getitem__(self, item: Item) -> Decoded:
+        """Load an image; never raises, so that errors cross from worker processes without their traceback."""
         size: Sequence[int | None] = (None, None)
         stamp = Stamp()
         try:
             if item.reason:
                 raise ValueError(item.reason)
-            with opened(self.root, item) as (path, stamp):
+            with open_item(self.root, item) as (path, stamp):
                 image = _load(path, item.path)
             size = image.shape[1:]
             return size, self._view(image), stamp
+        except WrittenError as error:
+            return size, str(error), Stamp()  # without a stamp it is tried again
         except Exception as error:  # decoders raise what they like, and it is one image's failure
-            return size, printable(str(error) or type(error).__name__), stamp
+            reason = str(error) or type(error).__name__
+            if isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and "memory" in reason):  # torch's
+                return size, MemoryError(f"{item.path}: {reason}"), stamp
+            return size, printable(reason), stamp
 
     def _view(self, image: Tensor) -> Tensor:
         settings = self.settings
@@ -99,7 +104,11 @@ class Scorer:
         self.columns = {f"{layer}_dsd{alpha:g}": (layer, alpha) for layer, alpha in norms}
 
     def __call__(self, units: Mapping[str, Sequence[Item]]) -> Iterator[int]:
-        """Score and write units, {file: images}; yields how many images each had."""
+        """Score and write units, {file: images}; yields how many images each had.
+
+        Raises:
+            MemoryError: an image needs more than there is. It is no property of the image, so it gets no row.
+        """
         # While a batch is scored the next is decoded. Images at their own size may be too large for that.
         ahead = max(2, self.settings.batch_size // self.workers) if self.workers and self.settings.crop else None
         views = DataLoader(
@@ -109,18 +118,20 @@ class Scorer:
             num_workers=self.workers,
             prefetch_factor=ahead,
         )
-        seen = iter(views)
+        decoded = iter(views)
         for shard, items in units.items():
-            self._score_unit(Path(shard), items, seen)
+            self._score_unit(Path(shard), items, decoded)
             yield len(items)
 
     @torch.inference_mode()
-    def _score_unit(self, shard: Path, items: Sequence[Item], seen: Iterator[Seen]) -> None:
+    def _score_unit(self, shard: Path, items: Sequence[Item], decoded: Iterator[Decoded]) -> None:
         """Write a unit. Its batches are its own, so that they are the same wherever the scan was interrupted."""
         scores = torch.full((len(self.columns), len(items)), torch.nan, device=self.backbone.device)
         sizes, errors, stamps = [], [], []
         waiting: dict[int, Tensor] = {}
-        for row, (size, view, stamp) in zip(range(len(items)), seen, strict=False):
+        for row, (size, view, stamp) in zip(range(len(items)), decoded, strict=False):
+            if isinstance(view, MemoryError):
+                raise MemoryError(str(view))  # a new one: `view` would hold this frame, and so the workers
             sizes.append(size)
             errors.append(view if isinstance(view, str) else None)
             stamps.append(stamp)

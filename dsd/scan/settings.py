@@ -9,6 +9,8 @@ if TYPE_CHECKING:
     from dsd.backbones.base import Precision
 
 ENGINES = ("local", "ray")
+# Above these the machine, and not a check, would end a scan. Images have 120 million pixels at most.
+MOST = {"resize": 10_000, "crop": 10_000, "batch_size": 65_536, "threads": 1024, "workers": 1024}
 
 
 @dataclass(frozen=True)
@@ -44,8 +46,8 @@ class Settings:
     def __post_init__(self) -> None:
         """Refuse what makes no sense."""
         for name in ("resize", "crop", "batch_size", "shard_size", "threads"):
-            if (value := getattr(self, name)) is not None and value < 1:
-                raise ValueError(f"{name} must be at least 1, got {value}")
+            if (value := getattr(self, name)) is not None:
+                _check_number(name, value, least=1)
         if self.resize is not None and self.crop is not None and self.crop > self.resize:
             raise ValueError(f"crop must not exceed resize, got crop={self.crop} and resize={self.resize}")
 
@@ -60,5 +62,11 @@ def check_run(out: Path, engine: str, workers: int) -> None:
         raise ValueError(f"the table must end in .parquet, got {out}")
     if engine not in ENGINES:
         raise ValueError(f"engine must be {' or '.join(ENGINES)}, got {engine!r}")
-    if workers < 0:
-        raise ValueError(f"workers must be at least 0, got {workers}")
+    _check_number("workers", workers, least=0)
+
+
+def _check_number(name: str, value: int, least: int) -> None:
+    if value < least:
+        raise ValueError(f"{name} must be at least {least}, got {value}")
+    if value > MOST.get(name, value):
+        raise ValueError(f"{name} must be at most {MOST[name]}, got {value}")

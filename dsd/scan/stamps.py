@@ -24,7 +24,11 @@ class Stamp(NamedTuple):
     """Of the content, in hexadecimal digits; None where only size and time were looked at."""
 
 
-def glance(root: Path, item: Item) -> Stamp:
+class WrittenError(ValueError):
+    """A file was written to while it was read."""
+
+
+def quick_stamp(root: Path, item: Item) -> Stamp:
     """Size and time of an item, without reading it."""
     path = root / (item.tar or item.path)
     try:
@@ -36,9 +40,9 @@ def glance(root: Path, item: Item) -> Stamp:
     return Stamp(status.st_size if item.tar is None else item.size, status.st_mtime_ns)
 
 
-def digest(root: Path, item: Item) -> Stamp:
+def full_stamp(root: Path, item: Item) -> Stamp:
     """Size, time and SHA-256 of an item."""
-    if glance(root, item) == Stamp():  # a named pipe that is opened waits for ever
+    if quick_stamp(root, item) == Stamp():  # a named pipe that is opened waits for ever
         return Stamp()
     try:
         with (root / (item.tar or item.path)).open("rb") as file:
@@ -48,12 +52,12 @@ def digest(root: Path, item: Item) -> Stamp:
 
 
 @contextmanager
-def opened(root: Path, item: Item) -> Iterator[tuple[Path, Stamp]]:
+def open_item(root: Path, item: Item) -> Iterator[tuple[Path, Stamp]]:
     """A file with the content of an item, for as long as it is needed, and its stamp.
 
     Raises:
         OSError: it cannot be read.
-        ValueError: it was written to meanwhile.
+        WrittenError: it was written to meanwhile.
     """
     path = root / (item.tar or item.path)
     if item.tar is not None:
@@ -62,10 +66,18 @@ def opened(root: Path, item: Item) -> Iterator[tuple[Path, Stamp]]:
             copy.flush()
             yield Path(copy.name), stamp
         return
-    stamp = digest(root, item)
-    yield path, stamp
-    if glance(root, item)[:2] != stamp[:2]:
-        raise ValueError("it was written to while it was read")
+    stamp = full_stamp(root, item)
+    try:
+        yield path, stamp
+    except ValueError:  # it may come of that
+        _check_unchanged(root, item, stamp)
+        raise
+    _check_unchanged(root, item, stamp)
+
+
+def _check_unchanged(root: Path, item: Item, stamp: Stamp) -> None:
+    if quick_stamp(root, item)[:2] != stamp[:2]:
+        raise WrittenError("it was written to while it was read")
 
 
 def _read(file: IO[bytes], item: Item, copy: IO[bytes] | None = None) -> Stamp:

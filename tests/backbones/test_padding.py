@@ -133,6 +133,7 @@ def test_a_module_of_ones_own_keeps_its_padding():
             lambda: load_backbone("squeezenet", padding="reflect"),
             "squeezenet has no choice of padding, got padding='reflect'",
         ),
+        (lambda: load_backbone("lite", padding=np.zeros(3)), "padding must be one of zeros, reflect, replicate; got"),
         (lambda: load_backbone("alexnet", padding="mirror"), "alexnet has no choice of padding"),
     ],
 )

@@ -1,6 +1,7 @@
 import hashlib
 import re
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
@@ -82,8 +83,20 @@ def test_some_of_its_layers():
     some = network(x, layers=["relu1_2", "relu1_1"])
     assert list(some) == ["relu1_1", "relu1_2"]
     assert torch.equal(some["relu1_2"], network(x)["relu1_2"])
-    with pytest.raises(ValueError, match="layers must be of relu1_1, relu1_2, relu2_1; got relu9_9"):
-        network(x, layers=["relu9_9"])
+    for wrong in (["relu9_9"], [None, "relu1_1"], [[2]]):
+        unknown = re.escape(repr(wrong[0]))
+        with pytest.raises(
+            ValueError, match=f"unknown layer {unknown} for vgg19; valid ones: relu1_1, relu1_2, relu2_1"
+        ):
+            network(x, layers=wrong)
+    for wrong in ("relu1_1", [], 3):
+        with pytest.raises(ValueError, match=f"layers must be a sequence of layer names, got {re.escape(repr(wrong))}"):
+            network(x, layers=wrong)
+
+
+def test_images_are_where_it_is():
+    with pytest.raises(ValueError, match="x is on meta, the network on cpu: move one of them"):
+        VGG19(("relu1_1",), weights="random")(torch.rand(1, 3, 8, 8).to("meta"))
 
 
 def test_layers_tapped_in_place_are_not_overwritten(state):
@@ -221,6 +234,8 @@ def test_refuses_wrong_tensors(state, change, message):
             lambda: VGG19(("relu3_1", "relu6_1"), "random"),
             "unknown layer 'relu6_1' for vgg19; valid ones: relu1_1, .* conv5_4",
         ),
+        (lambda: VGG19(np.zeros(2), "random"), "unknown layer .* for vgg19; valid ones"),
+        (lambda: VGG19([[2]], "random"), r"unknown layer \[2\] for vgg19; valid ones"),
         (lambda: VGG19("relu3_1", "random"), "layers must be a sequence of layer names, got 'relu3_1'"),
         (lambda: VGG19((), "random"), "layers must be a sequence"),
         (lambda: load_backbone("vgg19", ["relu1_1"], "random", device="gpu"), "device must be auto, cpu, cuda or mps"),
@@ -230,6 +245,11 @@ def test_refuses_wrong_tensors(state, change, message):
         ),
         (lambda: load_backbone({}), "unknown backbone {}; valid ones"),
         (lambda: VGG19(("relu1_1",), "random", precision="half"), "precision must be one of float32, bfloat16"),
+        (lambda: VGG19(("relu1_1",), "random", precision=np.zeros(3)), "precision must be one of float32, bfloat16"),
+        (
+            lambda: VGG19(("relu1_1",), "random", padding=np.zeros(3)),
+            "padding must be one of zeros, reflect, replicate",
+        ),
         (lambda: load_backbone("vgg11", ("relu1_1",)), "unknown backbone 'vgg11'; valid ones: vgg19"),
         (lambda: VGG19(("relu4_1",), "random")(torch.rand(1, 3, 7, 9)), "smallest image that works is 8×8"),
     ],

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 import safetensors.torch
 import torch
@@ -7,8 +9,6 @@ from dsd.backbones.weights import fill, find_weights, load_weights, read_compres
 
 
 def test_files_are_taken_in_order_and_absolute_ones_as_they_are(monkeypatch, tmp_path):
-    from pathlib import Path
-
     monkeypatch.setenv("DSD_DATA", str(tmp_path))
     (tmp_path / "weights").mkdir()
     (tmp_path / "weights" / "b.pth").touch()
@@ -123,3 +123,12 @@ def test_reads_the_compressed_classifier(tmp_path):
     torch.save(packed, tmp_path / "q.pth")
     with pytest.raises(ValueError, match=r"q\.pth is no compressed classifier of VGG-19: 'classifier.3.weight.scale'"):
         read_compressed_classifier(tmp_path / "q.pth")
+
+
+@pytest.mark.usefixtures("no_weights")
+def test_no_weights_names_the_network_that_comes_along_first():
+    with pytest.raises(FileNotFoundError) as caught:
+        find_weights([Path("vgg19-dcbb9e9d.pth")], "VGG-19", "VGG19_Weights.IMAGENET1K_V1")
+    ways = str(caught.value).splitlines()[1:]
+    assert [way[:4] for way in ways[:5]] == [f"  {number}." for number in range(1, 6)]
+    assert all(word in ways[0] for word in ("--backbone lite", "BACKBONE=lite", "dsd.VGG19Lite()"))

@@ -3,6 +3,8 @@
 import os
 import subprocess
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, nullcontext
 
 import pytest
@@ -74,6 +76,21 @@ def test_what_was_typed_is_on_one_line(tmp_path, command, message):
     code, _, error = shell(command, tmp_path)
     assert code == 2
     assert error.splitlines()[-1].count(message) == 1
+
+
+def test_a_pipe_that_does_not_block_is_waited_for(monkeypatch):
+    """As of a parent process that reads other things too."""
+    text = "line\n" * 50_000
+    monkeypatch.setattr("dsd.cli.metrics.run", lambda options: print(text) or 0)
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    with os.fdopen(reader) as pipe, ThreadPoolExecutor() as pool:
+        with os.fdopen(writer, "w") as stream:
+            monkeypatch.setattr(sys, "stdout", stream)
+            monkeypatch.setattr(sys, "__stdout__", stream)
+            printed = pool.submit(lambda: (time.sleep(0.2), pipe.read())[1])
+            assert main(["metrics"]) == 0
+        assert printed.result() == f"{text}\n"
 
 
 def full():

@@ -77,12 +77,22 @@ def test_verify_and_damage(tmp_path, capsys):
         (["--weights", "nowhere.pth"], "no weight file at nowhere.pth"),
         (["--device", "tpu"], "device must be auto, cpu, cuda or mps"),
         (["--workers", "-1"], "workers must be at least 0, got -1"),
+        (["--threads", "0"], "threads must be at least 1, got 0"),
+        (["--threads", "-1"], "threads must be at least 1, got -1"),
+        (["--threads", "99999999999"], "threads must be at most 1024, got 99999999999"),
     ],
 )
 def test_refuses(tmp_path, capsys, options, message):
     good = save_good(tmp_path / "good", 1)
     assert main(["scan", str(good), "--out", str(tmp_path / "scores.parquet"), *OPTIONS, *options]) == 2
     assert message in capsys.readouterr().err
+
+
+def test_refuses_a_place_where_it_cannot_write(tmp_path, capsys):
+    good = save_good(tmp_path / "good", 1)
+    (tmp_path / "folder.parquet").mkdir()
+    assert main(["scan", str(good), "--out", str(tmp_path / "folder.parquet"), *OPTIONS]) == 2
+    assert "--out must be a file, got the folder" in capsys.readouterr().err
 
 
 def test_refuses_a_folder_without_images(tmp_path, capsys):

@@ -253,14 +253,13 @@ def test_interrupted_run_keeps_what_is_done_and_the_same_command_goes_on(
 
     assert score(*folders, "--out", tmp_path / "undisturbed.json", metrics="psnr") == 0
     capsys.readouterr()
+    out.write_text("an earlier table")
     monkeypatch.setattr(MetricSet, "forward", interrupt)
     assert score(*folders, "--out", out, metrics="psnr") == code
     captured = capsys.readouterr()
     assert captured.err.splitlines()[-1] == "dsd score: interrupted; the same command goes on from here"
     assert len(captured.out.splitlines()) == 2 + 2
-    written = json.loads(out.read_text())
-    assert [row["image"] for row in written["scores"]] == ["0.bmp", "1.bmp"]
-    assert written["failed"] == {"2.bmp": "not scored, the command was stopped"}
+    assert out.read_text() == "an earlier table"
     assert score(*folders, "--out", out, metrics="psnr") == 0
     assert len(calls) == 4
     assert out.read_bytes() == (tmp_path / "undisturbed.json").read_bytes()
@@ -279,7 +278,7 @@ def test_what_a_kill_leaves_is_gone_on_with_but_for_files_that_changed(folders, 
             shutil.copy(left, tmp_path / "copy")
         return forward(*arguments)
 
-    monkeypatch.setattr("dsd.cli.kept.SECONDS", 0)
+    monkeypatch.setattr("dsd.cli.partial.SECONDS", 0)
     monkeypatch.setattr(MetricSet, "forward", count)
     assert score(*folders, "--out", out) == 0
     undisturbed = out.read_bytes()
@@ -298,6 +297,59 @@ def test_what_a_kill_leaves_is_gone_on_with_but_for_files_that_changed(folders, 
     assert changed.splitlines()[2:] == undisturbed.splitlines()[2:]
     assert changed.splitlines()[1] != undisturbed.splitlines()[1]
     capsys.readouterr()
+
+
+def test_what_failed_is_tried_again(folders, tmp_path, monkeypatch, capsys):
+    """Also if only a measure did: it may have been for want of memory."""
+    out, forward, calls = tmp_path / "scores.csv", MetricSet.forward, []
+
+    def short_of_memory(metrics, distorted, reference, reasons):
+        calls.append(distorted.name)
+        if len(calls) == 1:
+            reasons["ssim"] = "can't allocate memory"
+            return {"psnr": torch.ones(1)}
+        if len(calls) == 2:
+            raise MemoryError
+        if len(calls) == 4:
+            raise KeyboardInterrupt
+        return forward(metrics, distorted, reference, reasons)
+
+    assert score(*folders, "--out", tmp_path / "undisturbed.csv") == 0
+    monkeypatch.setattr(MetricSet, "forward", short_of_memory)
+    save(folders[0] / "3.png", 3)
+    save(folders[1] / "3.bmp", 3, noise=40)
+    assert score(*folders, "--out", out) == 130
+    for folder in folders:
+        next(folder.glob("3.*")).unlink()
+    assert score(*folders, "--out", out) == 0
+    assert calls == ["0.bmp", "1.bmp", "2.bmp", "3.bmp", "0.bmp", "1.bmp"]
+    assert out.read_bytes() == (tmp_path / "undisturbed.csv").read_bytes()
+
+
+def test_a_failure_without_words_is_told(folders, monkeypatch, capsys):
+    def short_of_memory(*_):
+        raise MemoryError
+
+    monkeypatch.setattr(MetricSet, "forward", short_of_memory)
+    assert score(folders[0] / "0.png", folders[1] / "0.bmp") == 1
+    assert capsys.readouterr().err == "failed: 0.bmp: MemoryError\n"
+
+
+def test_scores_that_cannot_be_kept_are_told_and_the_rest_is_scored_and_written(folders, tmp_path, monkeypatch, capsys):
+    calls = []
+
+    def full(*arguments):
+        calls.append(arguments)
+        if len(calls) > 1:
+            raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("dsd.cli.partial.SECONDS", 0)
+    monkeypatch.setattr("dsd.cli.partial.save_checkpoint", full)
+    assert score(*folders, "--out", tmp_path / "scores.csv") == 0
+    assert len((tmp_path / "scores.csv").read_text().splitlines()) == 4
+    captured = capsys.readouterr()
+    assert len(captured.out.splitlines()) == 5
+    assert "cannot keep the scores in scores.csv.partial: [Errno 28] No space left on device" in captured.err
 
 
 def test_what_another_command_left_is_refused(folders, tmp_path, monkeypatch, capsys):

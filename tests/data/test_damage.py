@@ -110,11 +110,11 @@ def test_a_pillow_that_wants_the_end_marker_gets_whole_files(tmp_path, photograp
     path = save(tmp_path / "x.jpg", photograph)
     whole = load_image(path)
     monkeypatch.setattr(damage.SequentialJPEG, "check", lambda _: (_ for _ in ()).throw(ValueError("a newer Pillow")))
-    damage._pillow_tells.cache_clear()
+    damage._pillow_accepts_sequential.cache_clear()
     assert torch.equal(load_image(path), whole)
     monkeypatch.undo()
-    damage._pillow_tells.cache_clear()
-    assert damage._pillow_tells()
+    damage._pillow_accepts_sequential.cache_clear()
+    assert damage._pillow_accepts_sequential()
 
 
 def test_phone_pictures_with_several_images_load(tmp_path, photograph):
@@ -162,7 +162,7 @@ def test_a_stream_of_two_parts():
 
 def test_only_jpegs_are_wrapped():
     content = io.BytesIO(b"P5 1 1 255\n1")
-    assert damage.intact(content) is content
+    assert damage.check_integrity(content) is content
     assert content.tell() == 0
 
 

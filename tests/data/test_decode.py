@@ -1,3 +1,4 @@
+import multiprocessing
 import struct
 import threading
 import zlib
@@ -6,6 +7,7 @@ import numpy as np
 import pytest
 from PIL import EpsImagePlugin, Image
 
+from dsd.data import decode
 from dsd.data.decode import MAX_PIXELS
 from dsd.data.images import load_image
 from tests.data.image_writers import GREY, GREY_ALPHA, PALETTE, RGB, RGBA, png, tiff
@@ -258,6 +260,55 @@ def test_large_images_are_refused_before_they_are_decoded(tmp_path, monkeypatch)
         path.write_bytes(data)
         with pytest.raises(ValueError, match=rf"it is {width}×{height} pixels, and the limit is 120,000,000 in all"):
             load_image(path)
+
+
+class Interrupted(set):
+    """An interrupt comes just after something was added."""
+
+    def add(self, entry):
+        super().add(entry)
+        raise KeyboardInterrupt
+
+
+def test_pillows_limit_is_back_after_an_interrupt_on_entering(picture, monkeypatch):
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10)
+    monkeypatch.setattr(decode, "_inside", Interrupted())
+    with pytest.raises(KeyboardInterrupt):
+        load_image(picture)
+    monkeypatch.setattr(decode, "_inside", set(decode._inside))
+    load_image(picture)
+    assert Image.MAX_IMAGE_PIXELS == 10
+
+
+@pytest.mark.skipif("fork" not in multiprocessing.get_all_start_methods(), reason="processes cannot be forked here")
+def test_processes_forked_while_threads_load_can_load(picture, monkeypatch):
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10)
+    stop = threading.Event()
+
+    def work():
+        while not stop.is_set():
+            with decode._pillows_limit_off():
+                pass
+
+    threads = [threading.Thread(target=work) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    try:
+        for _ in range(10):
+            process = multiprocessing.get_context("fork").Process(target=load, args=(picture,))
+            process.start()
+            process.join(20)
+            assert process.exitcode == 0, "it waits for a lock that a thread of its parent held, or keeps the limit off"
+    finally:
+        process.kill()
+        stop.set()
+        for thread in threads:
+            thread.join()
+
+
+def load(path):
+    load_image(path)
+    assert Image.MAX_IMAGE_PIXELS == 10
 
 
 def test_pillows_limit_is_back_after_several_threads(picture, monkeypatch):

@@ -287,6 +287,19 @@ def test_refuses_what_does_not_fit(name, backbone):
         loss.encode(x.to("meta"))
 
 
+@EVERY
+def test_names_the_one_that_is_too_small(name, backbone):
+    loss = LOSSES[name](backbone)
+    loss.equal_sizes = False
+    x = torch.rand(2, 3, 16, 16)
+    with pytest.raises(ValueError, match="y is 1×16 pixels, too small for these layers"):
+        loss(x, x[:, :, :1])
+    with pytest.raises(ValueError, match="y is 1×16 pixels, too small for these layers"):
+        LossSum({"a": (1, loss)})(x, x[:, :, :1])
+    with pytest.raises(ValueError, match="x is 1×16 pixels, too small for these layers"):
+        loss(x[:, :, :1], x)
+
+
 def test_sizes_may_differ_where_positions_do_not_count(backbone):
     for name in ("style", "mss", "dsd", "dsd pyramid", "contextual"):
         assert LOSSES[name](backbone)(torch.rand(1, 3, 16, 16), torch.rand(1, 3, 24, 20)).isfinite()
@@ -298,6 +311,7 @@ def test_sizes_may_differ_where_positions_do_not_count(backbone):
         (lambda b: PerceptualLoss(b)(torch.rand(1, 3, 16, 16), torch.rand(1, 3, 16, 18)), "images of the same size"),
         (lambda b: PDLLoss(b)(torch.rand(1, 3, 16, 16), torch.rand(1, 3, 16, 18)), "images of the same size"),
         (lambda b: PDLLoss(b, p=3)(torch.rand(1, 3, 16, 16), torch.rand(1, 3, 16, 16)), "p must be 1 or 2, got 3"),
+        (lambda b: PDLLoss(b, p=np.ones(2)), "p must be 1 or 2, got array"),
         (lambda b: DSDLoss(b)(torch.rand(3, 16, 16), torch.rand(1, 3, 16, 16)), r"\(N, 3, H, W\)"),
         (lambda b: DSDLoss(b)(torch.rand(1, 3, 2, 2), torch.rand(1, 3, 2, 2)), "smallest image that works is 3×3"),
         (lambda b: DSDPyramidLoss(b, (2,)), r"alphas must be at least two scales, got \(2,\)"),

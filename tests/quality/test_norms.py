@@ -58,6 +58,18 @@ def test_images_are_a_folder_or_photographs(network):
         norms(b"embedded", network)
 
 
+@pytest.mark.parametrize("wrong", [3, None, torch.nn.ReLU()], ids=str)
+def test_a_backbone_is_a_network_or_its_name(wrong):
+    with pytest.raises(TypeError, match=f"backbone must be a network or the name of one, got {type(wrong).__name__}"):
+        norms("embedded", wrong)
+
+
+def test_numbers_that_are_too_large(network):
+    for name in ("crop", "resize", "batch_size", "workers"):
+        with pytest.raises(ValueError, match=rf"{name} must be at most \d+, got {10**30}"):
+            norms("embedded", network, **{name: 10**30})
+
+
 def test_summed_norm(photographs, network):
     x = torch.stack([photographs[k] for k in range(2)])
     expected = sum(dsd_norm(x, network, (3,)).values())

@@ -51,6 +51,12 @@ def test_matlab_is_downscale_and_has_its_gradient():
     assert x.grad.abs().sum() > 0
 
 
+@pytest.mark.parametrize("like", ["matlab-8bit", "selfexsr"])
+def test_rounded_images_have_no_gradient(like):
+    x = torch.rand(1, 3, 8, 8, requires_grad=True)
+    assert not low_resolution(x, 4, like).requires_grad
+
+
 def test_dtype_and_range_are_kept():
     x = torch.rand(1, 3, 8, 8, dtype=torch.float64).round()
     for like in ("matlab-8bit", "selfexsr"):
@@ -67,8 +73,9 @@ def test_errors():
             low_resolution(torch.rand(shape), scale)
     with pytest.raises(ValueError, match=r"alpha must be a finite number of at least 1, got 0"):
         low_resolution(x, 0)
-    with pytest.raises(ValueError, match=r'like must be "matlab", "matlab-8bit" or "selfexsr", got \'pil\''):
-        low_resolution(x, 4, "pil")
+    for like in ("pil", None, np.zeros(3)):
+        with pytest.raises(ValueError, match="like must be one of matlab, matlab-8bit, selfexsr; got "):
+            low_resolution(x, 4, like)
     with pytest.raises(ValueError, match=r"hr must have values in \[0, 1\]"):
         low_resolution(x * 255)
     with pytest.raises(ValueError, match=r"hr must have shape \(N, 3, H, W\)"):

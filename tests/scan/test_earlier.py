@@ -147,6 +147,22 @@ def test_what_could_not_be_read_is_tried_again(folder, tmp_path, capsys):
     assert out.read_bytes() == fresh(folder, tmp_path)
 
 
+def test_what_was_touched_while_it_was_read_is_tried_again(folder, tmp_path, monkeypatch):
+    out = tmp_path / "scores.parquet"
+
+    def touch(path):
+        if path.name == "0002.png":
+            os.utime(path)
+        return load_image(path)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("dsd.scan.scoring.load_image", touch)
+        (failed,) = run(folder, out).to_pylist()
+    assert failed == {"path": "other/0002.png", "error": "it was written to while it was read"}
+    assert not len(run(folder, out, verify=True))
+    assert out.read_bytes() == fresh(folder, tmp_path)
+
+
 @pytest.mark.parametrize("complete", [True, False])
 def test_tells_which_files_are_new_or_gone(folder, tmp_path, monkeypatch, complete):
     out = tmp_path / "scores.parquet"
@@ -233,6 +249,14 @@ def test_a_damaged_table_is_an_error(good, scanned, tmp_path, where):
     flip(out, int(where * (out.stat().st_size - 1)))
     with pytest.raises(ValueError, match=r"scores\.parquet is damaged, or is no table of a scan\. Remove it"):
         run(good, out)
+
+
+def test_a_unit_that_is_given_as_the_table_is_an_error(good, tmp_path, monkeypatch):
+    out = tmp_path / "scores.parquet"
+    begin(good, out, monkeypatch)
+    shutil.copy(tmp_path / "scores.parquet.parts" / "000000.parquet", tmp_path / "unit.parquet")
+    with pytest.raises(ValueError, match=r"unit\.parquet is damaged, or is no table of a scan\. Remove it"):
+        run(good, tmp_path / "unit.parquet")
 
 
 def test_another_scans_units_beside_a_table_are_not_removed(good, scanned, tmp_path, monkeypatch):

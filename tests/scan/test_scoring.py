@@ -1,7 +1,9 @@
 import hashlib
 import os
+import shutil
 import tracemalloc
 from dataclasses import replace
+from pkgutil import resolve_name
 
 import pytest
 import torch
@@ -73,6 +75,60 @@ def test_reasons_call_a_file_by_its_name_in_the_collection(tmp_path, monkeypatch
     monkeypatch.setattr("dsd.scan.scoring.load_image", denied)
     _, reason, _ = Views(tmp_path, SETTINGS, smallest=2)[Item("a\n.png")]
     assert reason == "[Errno 13] Permission denied: 'a\n.png'"
+
+
+def test_what_was_written_to_while_it_was_read_has_no_stamp(good, tmp_path, monkeypatch):
+    """So that it is tried again, also by a scan that compares contents: a file that was touched has the old ones."""
+    path = tmp_path / "a.png"
+    shutil.copy(good / "other" / "0002.png", path)
+
+    def touch(path):
+        os.utime(path, (0, 0))
+        return load_image(path)
+
+    monkeypatch.setattr("dsd.scan.scoring.load_image", touch)
+    _, reason, stamp = Views(tmp_path, SETTINGS, smallest=2)[Item("a.png")]
+    assert (reason, stamp) == ("it was written to while it was read", Stamp())
+
+
+def test_another_error_of_torch_is_the_images_own(good, tmp_path, monkeypatch):
+    def fail(*_):
+        raise RuntimeError("the tensor has no elements")
+
+    monkeypatch.setattr("dsd.scan.scoring.resize_short_side", fail)
+    failed = scan(good, tmp_path / "out.parquet", SETTINGS, workers=0)
+    assert "the tensor has no elements" in failed["error"].to_pylist()
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+@pytest.mark.parametrize(
+    ("where", "error"),
+    [
+        ("dsd.data.images.read_pixels", MemoryError()),
+        ("dsd.scan.scoring.load_image", RuntimeError("DefaultCPUAllocator: can't allocate memory")),
+        ("dsd.scan.scoring.resize_short_side", MemoryError()),
+    ],
+)
+def test_a_lack_of_memory_ends_the_scan_and_finished_units_stay(
+    good, scanned, tmp_path, monkeypatch, where, error, workers
+):
+    """It is no property of the image: as a row of the table it would stay there for ever."""
+    out, calls = tmp_path / "scores.parquet", []
+    real = resolve_name(where)
+
+    def fail(*arguments):
+        calls.append(arguments)
+        if len(calls) == 12:
+            raise error
+        return real(*arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(where, fail)
+        with pytest.raises(MemoryError, match=rf"n01440764/0033\.jpg: {str(error) or 'MemoryError'}"):
+            scan(good, out, SETTINGS, workers=workers)
+    assert [path.name for path in tmp_path.glob("*.parts/0*")] == ["000000.parquet"]
+    scan(good, out, SETTINGS, workers=0)
+    assert out.read_bytes() == scanned.read_bytes()
 
 
 def test_members_of_a_tar_do_not_fill_the_memory(tmp_path):

@@ -44,5 +44,5 @@ def test_refuses_to_overwrite_what_is_not_its_own(good, tmp_path):
     out.rename(tmp_path / "notes")
     (tmp_path / "scores.parquet.parts").mkdir()
     (tmp_path / "scores.parquet.parts" / "notes").touch()
-    with pytest.raises(FileNotFoundError, match=r"settings\.json"):
+    with pytest.raises(FileNotFoundError, match=r"parts has no settings\.json that says of which scan"):
         scan(good, out, SETTINGS, workers=0)
