@@ -58,10 +58,10 @@ lock: $(READY) ## update requirements.lock from pyproject.toml
 # --- figures and tables: notebooks/fig2_dissimilarity.ipynb → figures/<preset>/fig2.{png,pdf,csv,json,ipynb} ---------
 override OUT := figures/$(PRESET)$(if $(IMAGES),-images)
 override BELOW := $(shell find dsd -path dsd/experiments -prune -o \( -name '*.py' -o -name '*.safetensors' \) -print) \
-	$(addprefix dsd/experiments/,presets.py provenance.py run.py style.py style.mplstyle)
+	$(addprefix dsd/experiments/,output.py presets.py provenance.py run.py story.py style.py style.mplstyle)
 
 figures: ## render every figure and table of the paper
-gallery: $(READY) ## write figures/README.md out of what was rendered
+gallery: $(READY) ## write figures/README.md and the README's table out of what was rendered
 	$(PYTHON) -m dsd.experiments gallery
 
 # A target for each experiment, and the files of its own that it depends on.

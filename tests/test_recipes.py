@@ -77,7 +77,7 @@ def test_add_a_figure(copy):
     assert "fig99         A title" in python(copy, "-m", "dsd.experiments", "list")
     python(copy, "-m", "dsd.experiments", "run", "fig99", "--out", copy / "out")
     assert {path.name for path in (copy / "out").iterdir()} == {
-        f"fig99.{suffix}" for suffix in ("csv", "ipynb", "json", "pdf", "png")
+        f"fig99.{suffix}" for suffix in ("csv", "ipynb", "json", "pdf", "png", "tex")
     }
     assert json.loads((copy / "out" / "fig99.json").read_text())["parameters"]["count"] == 6
     done = subprocess.run(["make", "-n", "fig99"], cwd=copy, capture_output=True, text=True, check=False)

@@ -42,7 +42,7 @@ def main(arguments: list[str] | None = None) -> None:
             help=f"take PRESET, IMAGES, {', '.join(FROM_ENVIRONMENT)} from the environment where they are set",
         )
     commands.add_parser("list", help="names and titles")
-    commands.add_parser("gallery", help="write figures/README.md out of what was rendered")
+    commands.add_parser("gallery", help="write figures/README.md, and the README's table, out of what was rendered")
     options = parser.parse_args(arguments)
     try:
         work = prepare(options)
@@ -62,10 +62,16 @@ def prepare(options: argparse.Namespace) -> Callable[[], None]:
             titles = [f"{name:<13} {experiment.title}" for name, experiment in list_experiments().items()]
             return partial(print, *titles, sep="\n")
         case "gallery":
-            from dsd.experiments import gallery
-
-            return gallery.write
+            return write_pages
     return prepare_run(options)
+
+
+def write_pages() -> None:
+    """Write the gallery, and the README's table of verdicts."""
+    from dsd.experiments import gallery, verdicts
+
+    gallery.write()
+    verdicts.write()
 
 
 def prepare_run(options: argparse.Namespace) -> Callable[[], None]:

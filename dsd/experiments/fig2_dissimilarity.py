@@ -16,17 +16,16 @@ from dsd.backbones.base import Padding, Precision
 from dsd.data.images import find_image
 from dsd.data.views import Photographs, View
 from dsd.experiments.provenance import Computed, Result
-from dsd.experiments.style import COLORS, pretty
+from dsd.experiments.style import COLORS, HATCHES, Width, figure_width, pretty
 from dsd.gram import Normalize
 from dsd.quality.borders import SURROUNDINGS, encode_scales
 from dsd.quality.dissimilarity import dissimilarities, summarise
 
-HATCHES = {"Random": "", "Same class": "////", "Self": "...."}  # for those who see no colours
 LOOKS: dict[str, Any] = {
-    "zeros": {"color": "0.15", "linestyle": "-", "fillstyle": "full"},
-    "reflect": {"color": "#EE7733", "linestyle": "--", "fillstyle": "none"},
-    "replicate": {"color": "#33BBEE", "linestyle": "-.", "fillstyle": "top"},
-    SURROUNDINGS: {"color": "#AA3377", "linestyle": ":", "fillstyle": "left"},
+    "zeros": {"color": "0.1", "linestyle": "-", "fillstyle": "full"},
+    "reflect": {"color": "0.5", "linestyle": "--", "fillstyle": "none"},
+    "replicate": {"color": "0.65", "linestyle": "-.", "fillstyle": "top"},
+    SURROUNDINGS: {"color": "0.3", "linestyle": ":", "fillstyle": "left"},
 }
 POINTS: dict[str, Any] = {"markersize": 3.5, "linewidth": 0.9, "elinewidth": 0.6}
 
@@ -118,29 +117,43 @@ def load_further(
     return Photographs([View(path, str(path)) for path in map(find_image, images)], name, resize=None, crop=crop)
 
 
-def draw(result: Result) -> Figure:
+def draw(result: Result, width: Width = "page") -> Figure:
     """Draw bars relative to Random: (a) deep features, (b) RGB patches; (c) Self by padding and side of the image."""
-    figure = plt.figure(figsize=(5.5, 4.8))
-    (upper,), (lower,) = figure.subfigures(2, 1, squeeze=False)
-    _draw_bars(upper, result)
-    _draw_paddings(lower, result)
+    rows, _ = _shape(result, width)
+    heights = [2.4, 1 + 1.4 * rows] if width == "page" else [4.2, 1.2 + 1.3 * rows]
+    figure = plt.figure(figsize=(figure_width(width), sum(heights) + 0.2))
+    (upper,), (lower,) = figure.subfigures(2, 1, squeeze=False, height_ratios=heights)
+    _draw_bars(upper, result, width)
+    _draw_paddings(lower, result, width)
     return figure
 
 
-def _draw_bars(panel: SubFigure, result: Result) -> None:
-    done, data = result.parameters, result.provenance["datasets"]
-    kinds = {
-        "Random": ("images", "Random"),
-        "Same class": ("same_class_images", f"Same {data['same_class_images']['grouping']}"),
-        "Self": ("images", f"Self (α = {done['alpha']:g})"),
-    }
+def _shape(result: Result, width: Width) -> tuple[int, int]:
+    """Rows and columns of panel (c), which has a place for each layer."""
+    layers = len(result.parameters["layers"])
+    columns = layers if width == "page" else min(2, layers)
+    return -(-layers // columns), columns
+
+
+def _rows_of(result: Result, kind: str) -> pd.DataFrame:
+    """What panels (a) and (b) show of Random, Same class or Self, by descriptor."""
+    table, data = result.table, result.provenance["datasets"]["same_class_images" if kind == "Same class" else "images"]
+    table = table[table.padding.isin(["none", result.parameters["paddings"][0]]) & (table.kind == kind)]
+    return table[(table.images == data["dataset"]) & (table.side == data["crop"])].set_index("descriptor")
+
+
+def _draw_bars(panel: SubFigure, result: Result, width: Width) -> None:
+    done = result.parameters
+    grouping = result.provenance["datasets"]["same_class_images"]["grouping"]
+    labels = {"Random": "Random", "Same class": f"Same {grouping}", "Self": f"Self (α = {done['alpha']:g})"}
     panels = {"(a) Deep features": done["layers"], "(b) RGB patches": [f"n={size}" for size in done["patch_sizes"]]}
-    axes = panel.subplots(1, 2, sharey=True, width_ratios=[len(names) for names in panels.values()])
-    table = result.table[result.table.padding.isin(["none", done["paddings"][0]])]
+    if width == "page":
+        axes = panel.subplots(1, 2, sharey=True, width_ratios=[len(names) for names in panels.values()])
+    else:
+        axes = panel.subplots(2, 1)
     for axis, (title, names) in zip(axes, panels.items(), strict=True):
-        for offset, (kind, (role, label)) in zip((-0.27, 0, 0.27), kinds.items(), strict=True):
-            mine = (table.kind == kind) & (table.images == data[role]["dataset"]) & (table.side == data[role]["crop"])
-            bars = table[mine].set_index("descriptor").loc[names]
+        for offset, (kind, label) in zip((-0.27, 0, 0.27), labels.items(), strict=True):
+            bars = _rows_of(result, kind).loc[names]
             error = [bars.ratio - bars.ratio_low, bars.ratio_high - bars.ratio]
             look = {"color": COLORS[kind], "hatch": HATCHES[kind], "edgecolor": "white", "linewidth": 0}
             places = np.arange(len(names)) + offset
@@ -148,19 +161,22 @@ def _draw_bars(panel: SubFigure, result: Result) -> None:
         axis.set_xticks(range(len(names)), [pretty(name) for name in names])
         axis.tick_params(axis="x", length=0)
         axis.set_title(title)
-    axes[0].set_ylabel("Dissimilarity (Random = 1)")
-    panel.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
+    for axis in axes if width == "column" else axes[:1]:
+        axis.set_ylabel("Dissimilarity (Random = 1)")
+    panel.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, columnspacing=1)
 
 
-def _draw_paddings(panel: SubFigure, result: Result) -> None:
-    done = result.parameters
+def _draw_paddings(panel: SubFigure, result: Result, width: Width) -> None:
     names = [data["dataset"] for role, data in result.provenance["datasets"].items() if role != "same_class_images"]
     table = result.table[result.table.images.isin(names) & result.table.padding.isin(LOOKS)]
     own = table[table.kind == "Self"]
     markers = dict(zip(own.images.unique(), cycle("os^Dv"), strict=False))
     paddings = [padding for padding in LOOKS if padding in set(own.padding)]
-    axes = panel.subplots(1, len(done["layers"]), sharey=True, squeeze=False)[0]
-    for axis, layer in zip(axes, done["layers"], strict=True):
+    layers = result.parameters["layers"]
+    axes = panel.subplots(*_shape(result, width), sharex=True, sharey=True, squeeze=False).flatten()
+    for empty in axes[len(layers) :]:
+        empty.set_axis_off()
+    for layer, axis in zip(layers, axes, strict=False):
         for (name, padding), points in own[own.descriptor == layer].sort_values("side").groupby(["images", "padding"]):
             error = [points.ratio - points.ratio_low, points.ratio_high - points.ratio]
             beside = 1 + 0.06 * (paddings.index(padding) - (len(paddings) - 1) / 2)  # whiskers do not cover each other
@@ -169,14 +185,31 @@ def _draw_paddings(panel: SubFigure, result: Result) -> None:
         axis.set_xscale("log", base=2)
         axis.xaxis.set_major_formatter("{x:g}")
         axis.set_xlim(own.side.min() / 1.3, own.side.max() * 1.3)
+        axis.tick_params(labelbottom=True)
         axis.set_title(pretty(layer))
-    axes[0].set_ylabel("Self / Random")
-    axes[len(axes) // 2].set_xlabel("Side of the image, pixels")
-    panel.suptitle(f"(c) Self by padding (α = {done['alpha']:g})", fontsize=8)
+    panel.supylabel("Self / Random", fontsize=8)
+    panel.suptitle(
+        f"(c) Self by padding and side of the image in pixels (α = {result.parameters['alpha']:g})", fontsize=8
+    )
     lines = [Line2D([], [], marker="o", markersize=3.5, label=padding, **LOOKS[padding]) for padding in paddings]
     counts = own.groupby("images")["count"].max()
     lines += [
         Line2D([], [], color="0.5", linestyle="", marker=marker, markersize=3.5, label=f"{name} ({counts[name]})")
         for name, marker in markers.items()
     ]
-    panel.legend(handles=lines, loc="outside lower center", ncols=3)
+    panel.legend(handles=lines, loc="outside lower center", ncols=3 if width == "page" else 2, columnspacing=1)
+
+
+def caption(result: Result) -> str:
+    """What the figure shows."""
+    done, data = result.parameters, result.provenance["datasets"]
+    counts = {kind: int(_rows_of(result, kind)["count"].max()) for kind in ("Random", "Same class", "Self")}
+    sets = [of["dataset"] for role, of in data.items() if role != "same_class_images"]
+    plural = {"class": "classes", "photograph": "photographs"}
+    return (
+        f"Mean absolute difference of Gram matrices, relative to Random. Random: {counts['Random']} pairs of two "
+        f"{plural[data['images']['grouping']]}. Same: {counts['Same class']} pairs of one "
+        f"{data['same_class_images']['grouping']}. Self: {counts['Self']} images and their copies downscaled by "
+        rf"$\alpha={done['alpha']:g}$. (a) Deep features, (b) RGB patches of $n\times n$ pixels, (c) Self with other "
+        f"paddings and sides, of {', '.join(sets)}. Whiskers are 95% bootstrap intervals."
+    )

@@ -1,37 +1,25 @@
 """Fig. 3: images of low and of high ‖DSD‖, its mean in each class, and what it follows."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 from torch import Tensor
 
 from dsd import paper
 from dsd.backbones import BACKBONES, load_backbone
 from dsd.backbones.base import Backbone, Precision
+from dsd.data.imagenet_classes import class_names
 from dsd.data.views import Photographs
 from dsd.experiments.provenance import Computed, Result, check_data
-from dsd.experiments.style import COLORS, pretty
+from dsd.experiments.style import NETWORKS, Width, figure_width, pretty
 from dsd.quality.norms import summed_norm, tabulate
 from dsd.quality.statistics import STATISTICS, statistics
-
-IMAGENETTE = {
-    "n01440764": "tench",
-    "n02102040": "English springer",
-    "n02979186": "cassette player",
-    "n03000684": "chain saw",
-    "n03028079": "church",
-    "n03394916": "French horn",
-    "n03417042": "garbage truck",
-    "n03425413": "gas pump",
-    "n03445777": "golf ball",
-    "n03888257": "parachute",
-}
 
 
 def compute(
@@ -153,17 +141,23 @@ def follows(table: pd.DataFrame, networks: Sequence[str]) -> pd.DataFrame:
     return of_panel(table, "images")[[*columns, *STATISTICS]].corr("spearman").loc[columns, list(STATISTICS)]
 
 
-def class_names(groups: Collection[str]) -> dict[str, str]:
-    """What WordNet numbers are called, for Imagenette's ten and for all 1000 of ImageNet; other names as they are."""
-    names = {group: group for group in sorted(groups)}
-    if len(names) == 1000:
-        from torchvision.models import VGG19_Weights  # seconds of imports
+def intervals(table: pd.DataFrame, networks: Sequence[str], *, seed: int, resamples: int = 1000) -> pd.DataFrame:
+    """95 % bootstrap intervals of :func:`follows`. Photographs are resampled, each with all its views.
 
-        return dict(zip(names, VGG19_Weights.IMAGENET1K_V1.meta["categories"], strict=True))
-    return names | {wnid: name for wnid, name in IMAGENETTE.items() if wnid in names}
+    Returns:
+        `low` and `high`, by network and statistic.
+    """
+    images = of_panel(table, "images")
+    views = list(images.groupby(["group", "file"]).indices.values())
+    random = np.random.default_rng(seed)
+    correlations = []
+    for _ in range(resamples):
+        chosen = np.concatenate([views[k] for k in random.integers(len(views), size=len(views))])
+        correlations.append(follows(images.iloc[chosen], networks).stack())
+    return pd.DataFrame(correlations).quantile([0.025, 0.975]).T.set_axis(["low", "high"], axis=1)
 
 
-def draw(result: Result) -> Figure:
+def draw(result: Result, width: Width = "page") -> Figure:
     """Draw (a) the images at both ends, (b) the classes, (c) the rank correlations.
 
     Raises:
@@ -171,60 +165,109 @@ def draw(result: Result) -> Figure:
     """
     photographs, classes = load_photographs(**result.parameters)
     check_data(result.provenance, {"images": photographs, "class_images": classes})
-    figure = plt.figure(figsize=(6.75, 5.4))
-    (upper,), (lower,) = figure.subfigures(2, 1, squeeze=False, height_ratios=[1, 1])
-    norm = rf"$\Vert$DSD$_{{{result.parameters['alpha']:g}}}\Vert_1 \times 10^3$"
-    _draw_ends(upper, result, photographs, norm)
-    left, right = lower.subplots(1, 2, width_ratios=[1.2, 1])
-    _draw_classes(left, result, classes, norm)
+    page = width == "page"
+    heights = [2.1, 2.2] if page else [4.0, 4.2]
+    figure = plt.figure(figsize=(figure_width(width), sum(heights)))
+    (upper,), (lower,) = figure.subfigures(2, 1, squeeze=False, height_ratios=heights)
+    _draw_ends(upper, result, photographs, rows=1 if page else 2)
+    left, right = lower.subfigures(*(1, 2) if page else (2, 1), height_ratios=None if page else [1.3, 1])
+    _draw_classes(left, result, classes)
     _draw_correlations(right, result)
     return figure
 
 
-def _draw_ends(panel: SubFigure, result: Result, photographs: Photographs, norm: str) -> None:
-    done = result.parameters
-    values = of_panel(result.table, "images")[done["backbone"]]
+def _norm(result: Result) -> str:
+    return rf"$\Vert$DSD$_{{{result.parameters['alpha']:g}}}\Vert_1$"
+
+
+def _draw_ends(panel: SubFigure, result: Result, photographs: Photographs, rows: int) -> None:
+    """So many rows of the lowest, and as many of the highest."""
+    shown = result.parameters["shown"]
+    values = of_panel(result.table, "images")[result.parameters["backbone"]]
     order = values.sort_values().index
-    grid = panel.subplots(2, done["shown"], squeeze=False)
-    for row, end in zip(grid, (order[: done["shown"]], order[-done["shown"] :]), strict=True):
-        for axis, index in zip(row, end, strict=False):
+    grid = panel.subplots(2 * rows, -(-shown // rows), squeeze=False)
+    for axis in grid.flat:
+        axis.set(xticks=[], yticks=[])
+        axis.spines[:].set_visible(False)
+    for part, end in zip((grid[:rows], grid[rows:]), (order[:shown], order[-shown:]), strict=True):
+        for axis, index in zip(part.flat, end, strict=False):
             axis.imshow(photographs[int(index)].permute(1, 2, 0).numpy())
-            axis.set_xlabel(f"{1e3 * values[index]:.2f}", labelpad=1)
-            axis.set(xticks=[], yticks=[])
-            axis.spines[:].set_visible(False)
+            axis.set_xlabel(f"{1e3 * values[index]:.1f}", labelpad=1, fontsize=7)
     grid[0, 0].set_ylabel("Lowest")
-    grid[1, 0].set_ylabel("Highest")
-    layers = ", ".join(pretty(layer) for layer in done["layers"])
-    panel.suptitle(f"(a) {norm} of {len(values)} images at {layers}", fontsize=8)
+    grid[rows, 0].set_ylabel("Highest")
+    layers = ", ".join(pretty(layer) for layer in result.parameters["layers"])
+    panel.suptitle(rf"(a) {_norm(result)} $\times 10^3$ at {layers}, {len(values)} images", fontsize=8)
 
 
-def _draw_classes(axis: Axes, result: Result, classes: Photographs, norm: str) -> None:
-    per_class = by_class(result.table, result.parameters["backbone"])
+def _draw_classes(panel: SubFigure, result: Result, classes: Photographs) -> None:
+    axis = panel.subplots()
+    network = result.parameters["backbone"]
+    per_class = by_class(result.table, network)
     known = [wnid for wnid in paper.CLASS_STATISTICS if wnid in per_class.index]
     ends = {*per_class.index[:6], *per_class.index[-6:], *known}
     few = per_class if len(per_class) <= 12 else per_class[per_class.index.isin(ends)]
-    here, theirs, *_ = COLORS.values()
-    axis.errorbar(1e3 * few["mean"], np.arange(len(few)), xerr=1e3 * few["std"], fmt="o", color=here, label="here")
+    dots: dict[str, Any] = {"linestyle": "none", "markersize": 4}
+    here, theirs = dots | NETWORKS[network], dots | {"marker": "D", "color": "0.5", "markerfacecolor": "white"}
+    axis.errorbar(1e3 * few["mean"], np.arange(len(few)), xerr=1e3 * few["std"], label="here", **here)
     for wnid in known:
         mean, std = (1e3 * paper.CLASS_STATISTICS[wnid][name] for name in ("mean", "std"))
         label = "paper" if wnid == known[0] else None
-        axis.errorbar(mean, list(few.index).index(wnid) + 0.25, xerr=std, fmt="s", color=theirs, label=label)
+        axis.errorbar(mean, list(few.index).index(wnid) + 0.3, xerr=std, label=label, **theirs)
     if known:
         axis.legend()
     names = class_names(per_class.index)
-    axis.set_yticks(np.arange(len(few)), [names[group] for group in few.index], fontsize=6)
-    axis.set_xlabel(f"{norm}, mean ± std")
-    axis.set_title(f"(b) By {classes.grouping}")
+    axis.set_yticks(np.arange(len(few)), [names[group] for group in few.index])
+    axis.set_xlabel(rf"{_norm(result)} $\times 10^3$, mean ± std")
+    panel.suptitle(f"(b) By {classes.grouping}", fontsize=8)
 
 
-def _draw_correlations(axis: Axes, result: Result) -> None:
-    import seaborn as sns
+def _draw_correlations(panel: SubFigure, result: Result) -> None:
+    """A dot for each network and statistic, with its interval."""
+    axis = panel.subplots()
+    done = result.parameters
+    values = follows(result.table, [done["backbone"], *done["also"]])
+    ends = intervals(result.table, list(values.index), seed=done["seed"])
+    unnamed = iter([{"color": "0.5", "marker": "^"}, {"color": "0.7", "marker": "v"}])
+    rows = np.arange(len(STATISTICS))
+    for number, network in enumerate(values.index):
+        of = values.loc[network]
+        whiskers = np.abs(ends.loc[network].loc[list(STATISTICS)].T - of)
+        style = NETWORKS[network] if network in NETWORKS else next(unnamed)
+        shift = 0.2 * (number - (len(values) - 1) / 2)
+        axis.errorbar(
+            of, rows + shift, xerr=whiskers, linestyle="none", markersize=4, label=Path(network).name, **style
+        )
+    axis.axvline(0, color="0.4", linewidth=0.6)
+    axis.set_ylim(len(rows) - 0.5, -0.5)
+    axis.set_yticks(rows, [name.replace(" ", "\n") for name in STATISTICS])
+    axis.set_xlabel("Spearman's rank correlation")
+    panel.suptitle(f"(c) What it follows. Paper: texture;\nhere: {followed(ends.loc[done['backbone']])}", fontsize=8)
+    if len(values) > 1:
+        axis.legend()
 
-    table = follows(result.table, [result.parameters["backbone"], *result.parameters["also"]])
-    sns.heatmap(table, vmin=-1, vmax=1, cmap="RdBu_r", annot=True, fmt=".2f", ax=axis, cbar_kws={"label": "Spearman"})
-    axis.tick_params(length=0)
-    axis.set_xticks(
-        axis.get_xticks(), [name.replace("-", "-\n").replace(" ", "\n") for name in table.columns], rotation=0
+
+def followed(ends: pd.DataFrame) -> str:
+    """What ‖DSD‖ follows more than fine texture, or whether it follows this most, where the intervals decide it.
+
+    Args:
+        ends: `low` and `high` by statistic, from :func:`intervals`.
+    """
+    texture, others = ends.loc["high-frequency energy"], ends.drop("high-frequency energy")
+    if (others.high < texture.low).all():
+        return "texture, too"
+    return " and ".join(others.index[others.low > texture.high]) or "not decided"
+
+
+def caption(result: Result) -> str:
+    """What the figure shows."""
+    done = result.parameters
+    follow = follows(result.table, [done["backbone"]]).loc[done["backbone"]]
+    names = ", ".join(f"{name} {value:.2f}" for name, value in follow.sort_values(ascending=False).items())
+    count, class_count = (len(of_panel(result.table, panel)) for panel in ("images", "classes"))
+    norm = rf"$\lVert\mathrm{{DSD}}_{{{done['alpha']:g}}}\rVert_1$"
+    return (
+        f"(a) The {done['shown']} images of lowest and of highest {norm} among {count}, with its value. (b) Mean and "
+        f"standard deviation by {result.provenance['datasets']['class_images']['grouping']}, of {class_count} images. "
+        f"(c) Spearman's rank correlation of {norm} with simple statistics over the images of (a): {names}; whiskers "
+        "are 95% bootstrap intervals. The paper reads its figure as: smooth images low, fine texture high."
     )
-    axis.set_yticks(axis.get_yticks(), table.index, rotation=0)
-    axis.set_title(r"(c) Rank correlation")

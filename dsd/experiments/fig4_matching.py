@@ -8,20 +8,24 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import torch
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator
 from torch import Tensor
 
 from dsd.backbones import load_backbone
 from dsd.backbones.base import Precision
 from dsd.data.views import Photographs
 from dsd.experiments.provenance import Computed, Result, checkpoints
-from dsd.experiments.style import COLORS, draw_close_up
+from dsd.experiments.style import MEASURES, Width, draw_close_up, figure_width
 from dsd.losses import DSDPyramidLoss, StyleLoss
 from dsd.losses.base import FeatureLoss
 from dsd.optimize import optimize
 from dsd.quality.statistics import gradient_energy, metric_q, noise_level
 
 SHARPNESS = {"metric Q": metric_q, "noise level": noise_level, "gradient energy": gradient_energy}
+LOOKS = {"DSD": MEASURES["DSD_2"], "Style pyramid": MEASURES["Style"], "content": {"color": "0.55", "marker": "o"}}
+HATCHES = {"DSD": "", "Style pyramid": "////"}
 
 
 def compute(
@@ -131,33 +135,70 @@ def sharpness(images: Mapping[str, Tensor]) -> pd.DataFrame:
     return pd.DataFrame.from_dict(rows, orient="index")
 
 
-def draw(result: Result) -> Figure:
-    """Draw the images with a close-up of each, the losses on the way, and what is left of both in both results."""
-    final = outcome(result.table)
-    figure = plt.figure(figsize=(6.75, 5))
-    (upper,), (lower,) = figure.subfigures(2, 1, squeeze=False, height_ratios=[2, 1])
-    titles = {"content": "Content", "Style pyramid": "Style pyramid", "DSD": "DSD (α = 2)", "reference": "Reference"}
-    measured = sharpness(result.images)
-    relative = measured / measured.loc["content"]
+def draw(result: Result, width: Width = "page") -> Figure:
+    """Draw the images with a close-up of each, both losses on the way and in the end, and how sharp the results are."""
+    page = width == "page"
+    figure = plt.figure(figsize=(figure_width(width), 4.8 if page else 6.2))
+    (upper,), (lower,) = figure.subfigures(2, 1, squeeze=False, height_ratios=[2.9, 1.9] if page else [1.8, 4.4])
+    titles = {"content": "Content", "Style pyramid": "Style pyramid", "DSD": "DSD", "reference": "Reference"}
     for (kind, title), (whole, close) in zip(titles.items(), upper.subplots(2, 4).T, strict=True):
         draw_close_up(whole, close, result.images[kind], result.parameters["zoom"])
         whole.set_title(title)
-        close.set_xlabel(f"Q ×{relative['metric Q'][kind]:.2f}, noise ×{relative['noise level'][kind]:.1f}")
-    left, right = lower.subplots(1, 2)
-    colors = dict(zip(("DSD", "Style pyramid"), COLORS.values(), strict=False))
-    for name, color in colors.items():
-        own = (result.table.image == name) & (result.table.quantity == name)
-        way = result.table[own].sort_values("step")
-        left.semilogy(way.step, way.value / way.value.iloc[0], color=color, label=name)
-    left.set_xlabel("Step")
-    left.set_ylabel("Own loss (start = 1)")
-    left.legend()
-    for offset, (image, color) in zip((-0.2, 0.2), colors.items(), strict=True):
-        remaining = [final[loss][image] / final[loss]["content"] for loss in colors]
-        bars = right.bar(np.arange(2) + offset, remaining, 0.36, color=color, label=f"after {image}")
-        right.bar_label(bars, fmt="%.2f", fontsize=7)
-    right.set_xticks(range(2), [f"{loss} loss" for loss in colors])
-    right.set_ylabel("Left (content = 1)")
-    right.set_ylim(0, 1.5 * right.get_ylim()[1])
-    right.legend()
+    way, left, sharp = lower.subplots(*((1, 3) if page else (3, 1)))
+    _draw_way(way, result.table)
+    _draw_left(left, outcome(result.table))
+    _draw_sharpness(sharp, sharpness(result.images))
+    lower.legend(*sharp.get_legend_handles_labels(), loc="outside upper center", ncols=3)
     return figure
+
+
+def caption(result: Result) -> str:
+    """What the figure shows."""
+    measured = sharpness(result.images)
+    ratio = measured.loc["DSD"] / measured.loc["Style pyramid"]
+    return (
+        "A content image is changed until it has the style pyramid of a reference, or its DSD "
+        f"({result.parameters['steps']} steps, one pair of photographs); below each image, the framed part. (a) Each "
+        "loss on the way. (b) Both losses of both results. (c) Zhu and Milanfar's $Q$ measures edges and lines without "
+        "noise, gradient energy measures both. The DSD result has "
+        f"{ratio['metric Q']:.2f} times the $Q$, {ratio['noise level']:.2f} times the noise level and "
+        f"{ratio['gradient energy']:.2f} times the gradient energy of the style pyramid's."
+    )
+
+
+def _draw_way(axis: Axes, table: pd.DataFrame) -> None:
+    for name in HATCHES:
+        way = table[(table.image == name) & (table.quantity == name)].sort_values("step")
+        marked = (len(way) // 6, len(way) // 3 + 1)
+        axis.semilogy(way.step, way.value / way.value.iloc[0], markevery=marked, markersize=4, **LOOKS[name])
+    axis.yaxis.set_major_locator(LogLocator(subs=(1, 3)))
+    axis.yaxis.set_major_formatter("{x:g}")
+    axis.minorticks_off()
+    axis.set(xlabel="Step", ylabel="Start = 1")
+    axis.set_title("(a) Own loss", loc="left")
+
+
+def _draw_left(axis: Axes, final: pd.DataFrame) -> None:
+    for offset, (image, hatch) in zip((-0.2, 0.2), HATCHES.items(), strict=True):
+        left = [final[loss][image] / final[loss]["content"] for loss in HATCHES]
+        bars = axis.bar(np.arange(2) + offset, left, 0.36, color=LOOKS[image]["color"], hatch=hatch)
+        axis.bar_label(bars, fmt="%.2f", fontsize=7)
+    axis.set_xticks(range(2), [f"{loss}\nloss" for loss in HATCHES])
+    axis.margins(y=0.15)
+    axis.set_ylabel("Content = 1")
+    axis.set_title("(b) Both losses at the end", loc="left")
+
+
+def _draw_sharpness(axis: Axes, measured: pd.DataFrame) -> None:
+    for image, look in LOOKS.items():
+        relative = measured.loc[image, list(SHARPNESS)] / measured.loc["reference", list(SHARPNESS)]
+        label = image[0].upper() + image[1:]
+        axis.semilogx(relative, range(3), base=2, linestyle="", markersize=5, label=label, **look)
+    axis.axvline(1, color="0.1", linestyle="--", linewidth=0.8)
+    axis.xaxis.set_major_formatter("{x:g}")
+    axis.minorticks_off()
+    axis.set_yticks(range(3), ["Edges: $Q$", "Noise level", "Gradients"])
+    axis.set_ylim(2.6, -0.6)
+    axis.margins(x=0.1)
+    axis.set_xlabel("Reference = 1")
+    axis.set_title("(c) Detail or noise?", loc="left")

@@ -4,14 +4,16 @@ from collections.abc import Mapping, Sequence
 
 import matplotlib.pyplot as plt
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator
 
 from dsd import paper
 from dsd.backbones import load_backbone
 from dsd.backbones.base import Precision
 from dsd.data.views import Photographs
 from dsd.experiments.provenance import Computed, Result, checkpoints
-from dsd.experiments.style import COLORS, draw_close_up
+from dsd.experiments.style import MEASURES, Width, draw_close_up, figure_width, pretty
 from dsd.optimize import Optimizer, optimize
 from dsd.quality.norms import summed_norm
 
@@ -81,32 +83,58 @@ def shown_norms(result: Result) -> Mapping[str, float]:
     return values | ({"original": float(truth.norm.iloc[0])} if len(truth) else {})
 
 
-def draw(result: Result) -> Figure:
+def draw(result: Result, width: Width = "page") -> Figure:
     """Draw the image on its way, with a close-up of each, and ‖DSD‖ over the steps."""
-    done = result.parameters
-    values = shown_norms(result)
+    done, values, page = result.parameters, shown_norms(result), width == "page"
     name = rf"$\Vert$DSD$_{{{done['alpha']:g}}}\Vert_1$"
-    figure = plt.figure(figsize=(6.75, 5))
-    (upper,), (lower,) = figure.subfigures(2, 1, squeeze=False, height_ratios=[2, 1])
-    titles = {"step 0": "Start: ESRGAN's output" if done["original"] else "Start", "original": "Ground truth"}
+    figure = plt.figure(figsize=(figure_width(width), 4.8 if page else 4.3))
+    (upper,), (lower,) = figure.subfigures(2, 1, squeeze=False, height_ratios=[3, 1.8] if page else [2.2, 2])
+    titles = {"step 0": "ESRGAN" if done["original"] else "Start", "original": "Ground truth"}
     for (whole, close), (kind, value) in zip(upper.subplots(2, len(values)).T, values.items(), strict=True):
         draw_close_up(whole, close, result.images[kind], done["zoom"])
-        whole.set_title(titles.get(kind, kind.replace("step", "After") + " steps"))
-        whole.set_xlabel(rf"{name} = {1e3 * value:.2f} $\times 10^{{-3}}$")
+        whole.set_title(titles.get(kind, kind.removeprefix("step ") + " steps"))
+        close.set_xlabel(rf"{name} ={' ' if page else chr(10)}{1e3 * value:.3g} $\times 10^{{-3}}$", fontsize=7)
     axis = lower.subplots()
-    way = result.table[result.table.image == "optimised"].set_index("step").norm
-    shown = [0, *done["steps"]]
-    axis.loglog(way.index + 1, way / way[0], color=COLORS["Random"], label="here")
-    axis.plot([step + 1 for step in shown], [way[step] / way[0] for step in shown], "o", color=COLORS["Random"])
-    if "original" in values:
-        axis.axhline(values["original"] / way[0], color=COLORS["Self"], linestyle="--", label="ground truth")
-    if done["preset"] != "quick":
-        printed = [(step + 1, value / paper.FIG6_VALUES[0]) for step, value in paper.FIG6_VALUES.items()]
-        axis.plot(*zip(*printed, strict=True), "s", color=COLORS["Same class"], label="paper, its own image")
-    axis.set_xlabel("Step + 1")
-    axis.set_ylabel(f"{name}, start = 1")
-    ticks = [1, 0.5, 0.2, 0.1]
-    axis.set_yticks(ticks, [f"{tick:g}" for tick in ticks])
-    axis.minorticks_off()
-    axis.legend(loc="lower left")
+    _draw_way(axis, result)
+    axis.set_ylabel(rf"{name} $\times 10^3$")
     return figure
+
+
+def caption(result: Result) -> str:
+    """What the figure shows."""
+    done = result.parameters
+    values = {name: f"{1e3 * value:.3g}" for name, value in shown_norms(result).items()}
+    norm, last = rf"$10^3\,\lVert\mathrm{{DSD}}_{done['alpha']:g}\rVert_1$", done["steps"][-1]
+    return (
+        f"The pixels of one image, changed to make its {norm} at {', '.join(map(pretty, done['layers']))} small "
+        f"({done['optimizer']}): from {values['step 0']} to {values[f'step {last}']} after {last} steps. "
+        "Below each image, the framed part."
+        + (f" The ground truth has {values['original']}." if "original" in values else "")
+        + (" Squares are what the paper prints for an image of its own." if done["preset"] != "quick" else "")
+    )
+
+
+def _draw_way(axis: Axes, result: Result) -> None:
+    """10³ ‖DSD‖ over the steps, here and in the paper."""
+    shown = [0, *result.parameters["steps"]]
+    way = 1e3 * result.table[result.table.image == "optimised"].set_index("step").norm
+    axis.plot(way.index, way, markersize=5, markevery=shown, label="here", zorder=3, **MEASURES["DSD_4"])
+    labelled = way[shown]
+    if result.parameters["preset"] != "quick":
+        printed = 1e3 * pd.Series(paper.FIG6_VALUES)
+        axis.plot(printed.index, printed, "s:", color="0.3", markerfacecolor="white", label="paper, its own image")
+        labelled = pd.concat([labelled, printed])
+    for point in labelled.items():
+        axis.annotate(f"{point[1]:.3g}", point, (4, 5), textcoords="offset points", ha="center", fontsize=7)
+    if truth := shown_norms(result).get("original"):
+        axis.axhline(1e3 * truth, color="0.3", linestyle="--", linewidth=0.8, label=f"ground truth, {1e3 * truth:.3g}")
+    axis.set_xscale("symlog", linthresh=1)
+    axis.set_xlim(-0.3, 2 * shown[-1])
+    axis.set_yscale("log")
+    axis.set_ylim(0.6 * labelled.min(), 1.7 * labelled.max())
+    axis.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    for scale in (axis.xaxis, axis.yaxis):
+        scale.set_major_formatter("{x:g}")
+    axis.minorticks_off()
+    axis.set_xlabel("Step")
+    axis.legend(loc="lower left")

@@ -11,7 +11,7 @@ from dsd.backbones import load_backbone
 from dsd.backbones.base import Precision
 from dsd.data.views import Photographs
 from dsd.experiments.provenance import Computed, Result
-from dsd.experiments.style import COLORS, pretty
+from dsd.experiments.style import Width, figure_width, pretty
 from dsd.quality.norms import summed_norm, tabulate
 from dsd.quality.statistics import statistics
 
@@ -50,22 +50,39 @@ def compute(
     return Computed(table, network, {"images": photographs})
 
 
-def draw(result: Result) -> Figure:
-    """Draw the histogram, with a tick for each image."""
+def draw(result: Result, width: Width = "page") -> Figure:
+    """Draw the histogram, with a tick for each image, and the range that the paper's figure has."""
     import seaborn as sns
 
     done = result.parameters
-    values = result.table.norm
-    outside = (~values.between(*done["limits"])).sum()
-    figure, axis = plt.subplots(figsize=(3.35, 2.3))
-    first, last = done["limits"]
-    edges = np.linspace(first, last, done["bins"] + 1)
-    sns.histplot(1e3 * values, bins=1e3 * edges, color=COLORS["Random"], ax=axis)
-    sns.rugplot(1e3 * values, height=0.04, color="#222222", linewidth=0.5, ax=axis)
+    values = 1e3 * result.table.norm
+    first, last = (1e3 * limit for limit in done["limits"])
+    step = (last - first) / done["bins"]
+    edges = np.arange(min(first, values.min() // step * step), max(last, values.max()) + step, step)
+    figure, axis = plt.subplots(figsize=(figure_width(width), 2.2))
+    sns.histplot(values, bins=edges, color="0.55", edgecolor="white", linewidth=0.3, ax=axis)
+    sns.rugplot(values, height=0.04, color="0.1", linewidth=0.5, ax=axis)
+    top = axis.get_ylim()[1]
+    axis.vlines(values.median(), 0, top, color="0.1", linestyle="--", linewidth=0.8)
+    axis.annotate(
+        f"median {values.median():.1f}", (values.median(), top), (3, -2), textcoords="offset points", va="top"
+    )
+    axis.annotate("", (first, 1.04 * top), (last, 1.04 * top), arrowprops={"arrowstyle": "|-|,widthA=0.2,widthB=0.2"})
+    axis.text(last, 1.06 * top, "paper's range", ha="right", va="bottom", fontsize=7)
+    axis.set_ylim(0, 1.2 * top)
+    axis.set_xlim(0, edges[-1])
     layers = ", ".join(pretty(layer) for layer in done["layers"])
-    axis.set_xlim(0, 1e3 * last)
     axis.set_xlabel(rf"$\Vert$DSD$_{{{done['alpha']:g}}}\Vert_1 \times 10^3$, sum of {layers}")
     axis.set_ylabel("Images")
-    note = f"{len(values)} images, median {1e3 * values.median():.1f} × 10⁻³"
-    axis.set_title(note + (f", {outside} not shown" if outside else ""))
     return figure
+
+
+def caption(result: Result) -> str:
+    """What the figure shows."""
+    done, norm = result.parameters, result.table.norm
+    beyond = (~norm.between(*done["limits"])).mean()
+    alpha = f"{done['alpha']:g}"
+    return (
+        rf"Histogram of $\lVert\mathrm{{DSD}}_{alpha}\rVert_1$ over {len(norm)} photographs, each a tick. Bins are as "
+        f"wide as the paper's; {beyond:.0%} of the photographs lie outside its range."
+    )

@@ -9,50 +9,79 @@ import json
 import re
 from pathlib import Path
 
+from PIL import Image
+
 from dsd.atomic import atomic_write
 from dsd.experiments.catalogue import PRESETS, REPOSITORY, Experiment, list_experiments
+from dsd.experiments.output import summary
 
 FIGURES = REPOSITORY / "figures"
 
 
 def entry(experiment: Experiment, folder: Path) -> str:
-    """Title, picture, provenance and the notebook's comparison with the paper, as Markdown.
+    """Title, pictures with their captions, provenance, and the notebook's comparison with the paper, as Markdown.
 
     Args:
         experiment: what was rendered.
         folder: where to, in ``figures/``.
     """
     name, title, place = experiment.name, experiment.title, folder.relative_to(FIGURES).as_posix()
-    comparison = re.search(r"\*\*Paper vs\. here\.\*\*.*?(?=\n\n|\n- |\Z)", experiment.texts()[-1], re.DOTALL)
     origin = json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
-    data = ", ".join(dict.fromkeys(data["summary"] for data in origin["datasets"].values()))
-    weights = f"weights `{origin['weights']}` ({origin['weights_sha256'][:8]})"
-    files = ", ".join(
+    pictures = [folder / f"{name}.png", *sorted(folder.glob(f"{name}-*.png"))]  # tab1.png, tab1-types.png
+    files = " · ".join(
         f"[{path.suffix[1:]}]({place}/{path.name})"
         for suffix in ("csv", "md", "tex", "pdf", "json", "ipynb")
         if (path := folder / f"{name}.{suffix}").is_file()
     )
-    pictures = [folder / f"{name}.png", *sorted(folder.glob(f"{name}-*.png"))]  # tab1.png, tab1-types.png
-    lines = [
-        f"## {title}",
-        *(f"![{title}]({place}/{path.name})" for path in pictures),
-        f"Preset {origin['parameters']['preset']} · {origin['backbone']}, {weights}, {origin['precision']} · {data} · "
-        f"commit {origin['commit']} · {files}",
-        comparison[0] if comparison else "",
-    ]
-    return "\n\n".join(line for line in lines if line)
+    parts = [f"## {title}"]
+    for path in pictures:
+        parts += [f"![{title}]({place}/{path.name})", caption_of(path)]
+    compared = section("\n\n".join(experiment.texts()), "Paper vs. here")
+    parts += [f"{files}\n\n{summary(origin)}", f"**Paper vs. here.** {compared}" if compared else ""]
+    return "\n\n".join(part for part in parts if part)
+
+
+def caption_of(picture: Path) -> str:
+    """The caption in a PNG's metadata; "" where there is none."""
+    with Image.open(picture) as image:
+        about = image.info.get("Description")
+    return json.loads(about).get("caption", "") if about else ""
+
+
+def section(text: str, heading: str) -> str:
+    """What stands below a heading of Markdown, up to the next one; "" where there is no such heading.
+
+    Example:
+        >>> section("## One\\n\\nFirst.\\n\\n## Two\\n\\nSecond.", "One")
+        'First.'
+    """
+    found = re.search(rf"^## {re.escape(heading)}\n(.*?)(?=^#|\Z)", text, re.DOTALL | re.MULTILINE)
+    return found[1].strip() if found else ""
+
+
+def anchor(title: str) -> str:
+    """What GitHub makes of a heading for links to it.
+
+    Example:
+        >>> anchor("Figure 7: ‖DSD‖ of natural images")
+        'figure-7-dsd-of-natural-images'
+    """
+    return re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-")
 
 
 def page() -> str:
     """The whole page: in the order of the notebooks, one entry for each preset that was rendered."""
-    entries = [
-        entry(experiment, FIGURES / preset)
+    rendered = [
+        (experiment, FIGURES / preset)
         for experiment in list_experiments().values()
         for preset in PRESETS[1:]  # without the quick one
         if (FIGURES / preset / f"{experiment.name}.json").is_file()
     ]
+    titles = dict.fromkeys(experiment.title for experiment, _ in rendered)
+    contents = "\n".join(f"- [{title}](#{anchor(title)})" for title in titles)
     about = "Written by `make gallery` out of the notebooks and of what they rendered; not to be edited."
-    return "\n\n".join(["# Figures and tables", about, *entries]) + "\n"
+    entries = [entry(experiment, folder) for experiment, folder in rendered]
+    return "\n\n".join(["# Figures and tables", about, contents, *entries]).rstrip() + "\n"
 
 
 def write() -> None:

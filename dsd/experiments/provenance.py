@@ -6,7 +6,6 @@ import json
 import platform
 import shutil
 import subprocess
-import textwrap
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -17,7 +16,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
-from matplotlib.figure import Figure
 from torch import Tensor
 
 import dsd
@@ -25,7 +23,7 @@ from dsd.backbones.base import Backbone
 from dsd.data.images import load_image, save_image
 from dsd.data.rated import RatedImages
 from dsd.data.views import Photographs
-from dsd.experiments.catalogue import REPOSITORY, experiment_name
+from dsd.experiments.catalogue import REPOSITORY, experiment_name, find_experiment
 from dsd.versions import torchvision_version
 
 CODE = ("dsd", "notebooks", "pyproject.toml", "requirements.lock")  # what a result depends on
@@ -68,14 +66,30 @@ class Result:
         return self.provenance["parameters"]
 
 
-def load_or_compute(experiment: ModuleType, namespace: Mapping[str, Any], out_dir: str | Path) -> Result:
+def parameters_of(experiment: ModuleType, namespace: Mapping[str, Any]) -> dict[str, Any]:
+    """The values of a notebook's parameters: of the names that its cell tagged ``parameters`` assigns, and no others.
+
+    Args:
+        experiment: a module out of ``dsd/experiments/``.
+        namespace: ``globals()`` of its notebook, right after that cell: a later one may use such a name as well.
+
+    Raises:
+        ValueError: one of the names has no value.
+    """
+    names = find_experiment(_name(experiment)).parameters
+    if missing := [name for name in names if name not in namespace]:
+        raise ValueError(f"run the cell of parameters first: it gives {', '.join(missing)}")
+    return {name: namespace[name] for name in names}
+
+
+def load_or_compute(experiment: ModuleType, parameters: Mapping[str, Any], out_dir: str | Path) -> Result:
     """Compute an experiment, or, where ``redraw`` names the folder of an earlier run, load what that one computed.
 
     Both ways the result is what the files hold, so that a figure is the same when it is drawn again.
 
     Args:
         experiment: a module out of ``dsd/experiments/``.
-        namespace: ``globals()`` of its notebook: `preset`, `redraw` and what ``compute`` takes; the rest is left out.
+        parameters: `preset`, `redraw` and what ``compute`` takes; what says how to draw is left out.
         out_dir: folder for the numbers, their provenance and pictures; created when missing. Of an earlier run, the
             pictures only. Like `redraw`, a relative path is one in the repository, wherever the notebook was opened.
 
@@ -85,19 +99,19 @@ def load_or_compute(experiment: ModuleType, namespace: Mapping[str, Any], out_di
     Raises:
         FileNotFoundError: `redraw` has no such files.
     """
-    name = experiment_name(experiment.__name__.rsplit(".", 1)[-1])
+    name = _name(experiment)
     folder = REPOSITORY / out_dir
     folder.mkdir(parents=True, exist_ok=True)
-    if namespace["redraw"]:
-        result = load_result(name, REPOSITORY / namespace["redraw"])
+    if parameters["redraw"]:
+        result = load_result(name, REPOSITORY / parameters["redraw"])
         save_images(result.images, name, folder)
         return result
     arguments = inspect.signature(experiment.compute).parameters
-    parameters = {key: value for key, value in namespace.items() if key in {*arguments, "preset", "redraw"}}
+    kept = {key: value for key, value in parameters.items() if key in {*arguments, "preset", "redraw"}}
     start = time.monotonic()
-    computed = experiment.compute(**{key: parameters[key] for key in parameters if key in arguments})
+    computed = experiment.compute(**{key: kept[key] for key in kept if key in arguments})
     seconds = time.monotonic() - start
-    origin = provenance(parameters, computed.backbone, computed.datasets, seconds) | computed.extra
+    origin = provenance(kept, computed.backbone, computed.datasets, seconds) | computed.extra
     save_table(computed.table, origin, name, folder)
     save_images(computed.images, name, folder)
     if computed.checkpoints is not None:
@@ -158,13 +172,14 @@ def save_table(table: pd.DataFrame, origin: Mapping[str, Any], name: str, folder
     """
     target = Path(folder) / name
     table.to_csv(target.with_suffix(".csv"), index=False, float_format="%.6g")
-    target.with_suffix(".json").write_text(_json(origin) + "\n", encoding="utf-8")
+    text = json.dumps(origin, indent=2, ensure_ascii=False)
+    target.with_suffix(".json").write_text(text + "\n", encoding="utf-8")
 
 
 def save_images(images: Mapping[str, Tensor], name: str, folder: str | Path) -> None:
-    """Write each picture as ``name_<picture>.png``."""
+    """Write each picture as ``name_<picture>.png``, with hyphens for spaces."""
     for kind, pixels in images.items():
-        save_image(pixels, Path(folder) / f"{name}_{kind}.png")
+        save_image(pixels, Path(folder) / f"{name}_{kind.replace(' ', '-')}.png")
 
 
 def load_result(name: str, folder: str | Path) -> Result:
@@ -174,11 +189,12 @@ def load_result(name: str, folder: str | Path) -> Result:
         FileNotFoundError: there is no such table.
     """
     target = Path(folder) / name
+    pictures = sorted(target.parent.glob(f"{name}_*.png"))
     return Result(
         name,
         pd.read_csv(target.with_suffix(".csv")),
         json.loads(target.with_suffix(".json").read_text(encoding="utf-8")),
-        {path.stem.removeprefix(f"{name}_"): load_image(path) for path in sorted(target.parent.glob(f"{name}_*.png"))},
+        {path.stem.removeprefix(f"{name}_").replace("-", " "): load_image(path) for path in pictures},
     )
 
 
@@ -198,35 +214,8 @@ def check_data(origin: Mapping[str, Any], datasets: Mapping[str, Photographs]) -
             raise ValueError(f"{images.name} is not what the figure was made from: it was {before}, it is {now}")
 
 
-def stamp(figure: Figure, origin: Mapping[str, Any]) -> None:
-    """Write preset, backbone and data in small letters under a figure; random weights in large ones."""
-    datasets = dict.fromkeys(data["summary"] for data in origin["datasets"].values())
-    backbone = (
-        f"{origin['backbone']}, weights {origin['weights']} {origin['weights_sha256'][:8]}, {origin['precision']}"
-    )
-    text = f"preset {origin['parameters']['preset']} · {backbone} · {' · '.join(datasets)} · {origin['commit']}"
-    figure.supxlabel(textwrap.fill(text, int(25 * figure.get_figwidth())), fontsize=5.5, color="0.4")
-    if origin["weights"] == "random":
-        figure.suptitle("RANDOM WEIGHTS: not a result", color="red", fontweight="bold")
-
-
-def save_figure(figure: Figure, result: Result, out_dir: str | Path) -> None:
-    """Stamp a figure and write name.png (300 dpi) and name.pdf with the provenance in their metadata.
-
-    Args:
-        figure: what ``draw`` returned.
-        result: what it was drawn from.
-        out_dir: where to, as for :func:`load_or_compute`.
-    """
-    target = REPOSITORY / out_dir / result.name
-    stamp(figure, result.provenance)
-    text = _json(result.provenance)
-    figure.savefig(target.with_suffix(".png"), metadata={"Title": result.name, "Description": text})
-    figure.savefig(target.with_suffix(".pdf"), metadata={"Title": result.name, "Subject": text})
-
-
-def _json(origin: Mapping[str, Any]) -> str:
-    return json.dumps(origin, indent=2, ensure_ascii=False)
+def _name(experiment: ModuleType) -> str:
+    return experiment_name(experiment.__name__.rsplit(".", 1)[-1])
 
 
 def _commit() -> str:

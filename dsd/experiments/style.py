@@ -2,14 +2,45 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any, Literal
 
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 from torch import Tensor
 
-# The paper's blue, red and green, in the shades of Paul Tol's colour-blind-safe "bright" scheme.
-COLORS = {"Random": "#4477AA", "Same class": "#EE6677", "Self": "#228833"}
+from dsd.checks import check_choice
+
+Width = Literal["page", "column"]
+WIDTHS = {"page": 5.5, "column": 8.4 / 2.54}  # inches: a page of NeurIPS, a column of most journals
+
+# One meaning per colour in all figures. Their lightness differs, and each has a hatch or marker: they are told apart in
+# grey, too. The paper's blue, red and green, from dark to light:
+COLORS = {"Random": "#1F4E8C", "Same class": "#E0555C", "Self": "#9BCB7E"}
+HATCHES = {"Random": "", "Same class": "////", "Self": "...."}
+MEASURES: dict[str, dict[str, Any]] = {
+    "DSD_2": {"color": "#6A2C91", "marker": "D"},
+    "DSD_4": {"color": "#A97BC4", "marker": "d"},
+    "Style": {"color": "#E69F00", "marker": "^"},
+    "MSS": {"color": "#8A5A00", "marker": "v"},
+    "Perceptual": {"color": "0.35", "marker": "s"},
+    "PDL": {"color": "0.6", "marker": "P"},
+    "LPIPS": {"color": "0.1", "marker": "X"},
+}
+NETWORKS: dict[str, dict[str, Any]] = {  # beside each other
+    "vgg19": {"color": "0.15", "marker": "o"},
+    "lite": {"color": "#2AA198", "marker": "s"},
+}
+
+
+def figure_width(width: Width) -> float:
+    """A figure's width in inches: ``"page"``, 5.5 in, or ``"column"``, 8.4 cm.
+
+    Raises:
+        ValueError: it is neither.
+    """
+    check_choice(width, "width", list(WIDTHS))
+    return WIDTHS[width]
 
 
 def use_style() -> None:

@@ -1,4 +1,8 @@
-"""What a network's padding adds to Gram matrices: the same squares with several paddings, and inside a photograph."""
+"""How much a network's padding changes Gram matrices.
+
+A convolution needs values beyond the border of its input. A padding makes them up: zeros, or a mirror image. Here the
+same square is encoded with several paddings, and once inside its photograph: real pixels take the padding's place.
+"""
 
 from collections.abc import Hashable, Mapping, Sequence
 
@@ -9,7 +13,7 @@ from dsd.descriptor import ByLayerAndAlpha, gram_matrices, reduce_scales
 from dsd.gram import Normalize, gram_matrix, patch_gram
 from dsd.resize import downscale
 
-SURROUNDINGS = "surroundings"  # in the place of a padding: convolutions see the photograph around the square
+SURROUNDINGS = "surroundings"  # called like a padding: convolutions see the photograph around the square
 
 
 def encode_scales(
@@ -22,24 +26,24 @@ def encode_scales(
     surroundings: int = 0,
     normalize: Normalize = "chw",
 ) -> dict[tuple[int, str, str], tuple[Tensor, Tensor]]:
-    """Gram matrices of images and of x↓alpha: of deep features (Eq. 1) with every padding, and of RGB patches (Eq. 3).
+    """Gram matrices of x and of x↓alpha: of deep features (Eq. 1) with every padding, and of RGB patches (Eq. 3).
 
     Args:
         x: images, float (N, 3, H, H).
-        networks: by their padding.
+        networks: {padding: a network with that padding}.
         alpha: the scaling factor.
-        sides: of the squares in the middle of the images that are encoded, in pixels.
-        patch_sizes: sides of patches, of the images as they are.
-        surroundings: so many pixels on each side of the images surround one more square: it is encoded with every
-            padding, and, as `SURROUNDINGS`, with those pixels in the place of a padding. 0: no such square.
+        sides: sides of squares in pixels. Each is cut out of the middle of the images and encoded.
+        patch_sizes: sides of RGB patches in pixels. They are of the whole images.
+        surroundings: width of a frame in pixels. The square inside the frame is encoded too: with every padding, and
+            as `SURROUNDINGS` with the frame in the padding's place. 0: there is no frame.
         normalize: as for :func:`dsd.gram_matrix`.
 
     Returns:
-        {(side, padding, descriptor): (N, C, C) of x, and of x↓alpha}. Patches are called ``n=5`` …, padding "none".
+        {(side, padding, descriptor): (N, C, C) of x, and of x↓alpha}. A descriptor is a layer, or ``n=5`` … for
+        patches, whose padding is "none".
 
     Raises:
-        ValueError: a square larger than the images; `surroundings` that are no whole number of positions in every layer
-            at both scales.
+        ValueError: a square is larger than the images, or :func:`surrounded_grams` refuses `surroundings`.
 
     Example:
         >>> import torch
@@ -77,21 +81,23 @@ def encode_scales(
 def surrounded_grams(
     x: Tensor, network: Backbone, alpha: float, surroundings: int, normalize: Normalize = "chw"
 ) -> ByLayerAndAlpha:
-    """Gram matrices of the middle of x and of x↓alpha, where convolutions see what surrounds it: no padding, if enough.
+    """Gram matrices of the inner part of x and of x↓alpha. The network sees all of x.
+
+    The features of a frame are left out. In a wide frame the padding ends: it reaches (receptive field − stride) / 2
+    pixels far. For VGG-19's ReLU4_1 this is 30 pixels, of x↓alpha 30·alpha pixels of x.
 
     Args:
         x: images, float (N, 3, H, W).
         network: the backbone.
         alpha: the scaling factor.
-        surroundings: pixels of `x` on each side whose positions are left out. No padding reaches the others if these
-            are half the layer's receptive field less half its stride, times alpha: 30·alpha for VGG-19's ReLU4_1.
+        surroundings: width of the frame, in pixels of x.
         normalize: as for :func:`dsd.gram_matrix`.
 
     Returns:
         {(layer, 1 or alpha): (N, C, C)}.
 
     Raises:
-        ValueError: `surroundings` is not a whole number of positions in every layer at both scales.
+        ValueError: `surroundings` is no multiple of alpha times the largest stride: the frame would cut positions.
 
     Example:
         >>> import torch

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from itertools import combinations
+from typing import NamedTuple
 
 import pandas as pd
 
@@ -15,11 +16,36 @@ LEARNED = paper.FULL_REFERENCE["lpips"]
 BANDWIDTHS = paper.FULL_REFERENCE["bandwidths"]
 
 
+class Column(NamedTuple):
+    """A column of scores, as its name says it."""
+
+    measure: str
+    layer: str
+    """Of LPIPS: its network."""
+    padding: str
+
+    @property
+    def place(self) -> str:
+        """Layer and padding."""
+        return f"{self.layer} {self.padding}"
+
+
+def column(name: str) -> Column:
+    """What a column of :func:`.score_all` has in it.
+
+    Example:
+        >>> column("Style relu2_1 zeros")
+        Column(measure='Style', layer='relu2_1', padding='zeros')
+    """
+    return Column(*name.split(" "))
+
+
 def analyse(found: Agreement, scores: pd.DataFrame, rated: RatedImages, seed: int) -> pd.DataFrame:
     """Everything that the table, the figures and the text say of one set of images, by `kind` of row.
 
     - ``correlation``: of each measure with people, see :func:`.agreement`.
     - ``difference``: of two measures' statistics, those of `minus` subtracted; see :func:`compared`.
+    - ``reference``: `pearson` on each `reference` alone.
     - ``logistic``: Style and MSS through the authors' logistic function with their k, and differences of these.
     - ``type``: by `type` of distortion, see :func:`.by_type`; of the deepest layer and LPIPS.
 
@@ -29,18 +55,20 @@ def analyse(found: Agreement, scores: pd.DataFrame, rated: RatedImages, seed: in
         rated: the images.
         seed: of the bootstrap.
     """
-    names = list(found.bandwidths)
-    padding = names[0].split()[2]
-    deepest = [name.split()[1] for name in names if not is_lpips(name)][-1]
+    columns = {name: column(name) for name in found.bandwidths}
+    at = list(columns.values())
+    deepest = [one for one in at if one.measure != "LPIPS" and one.padding == at[0].padding][-1].place
+    alone = found.alone.rename_axis("reference").melt(var_name="measure", value_name="pearson", ignore_index=False)
     tables = {
         "correlation": [found.table()],
-        "difference": [found.differences(compared(names))],
-        "logistic": logistic(scores, rated, [name for name in names if name.endswith(padding)], seed),
+        "difference": [found.differences(compared(list(columns)))],
+        "reference": [alone.reset_index()],
+        "logistic": logistic(scores, rated, [name for name in columns if columns[name].padding == at[0].padding], seed),
         "type": [],
     }
-    chosen = [name for name in names if name.endswith(f" {deepest} {padding}") or is_lpips(name)]
+    chosen = [name for name, one in columns.items() if one.place == deepest or one.measure == "LPIPS"]
     for kind, of_type in by_type(scores[[*KEYS, *chosen]], rated, seed=seed).items():
-        dsd = f"DSD_2 {deepest} {padding}"
+        dsd = f"DSD_2 {deepest}"
         differences = of_type.differences((dsd, name) for name in chosen if name != dsd)
         tables["type"] += [of_type.table().assign(type=kind), differences.assign(type=kind)]
     rows = [part.assign(kind=kind) for kind, parts in tables.items() for part in parts]
@@ -72,7 +100,7 @@ def next_reference(alone: pd.DataFrame) -> pd.DataFrame:
 
 def in_columns(table: pd.DataFrame) -> pd.DataFrame:
     """The rows with `measure`, `layer` and `padding` in columns of their own, and the paper's values."""
-    words = table.measure.str.split(" ", expand=True).set_axis(["measure", "layer", "padding"], axis=1)
+    words = pd.DataFrame(map(column, table.measure), index=table.index)
     first = [table[["dataset", "kind"]], words, table[["minus"]]]
     table = pd.concat([*first, table.drop(columns=["dataset", "kind", "measure", "minus"])], axis=1)
     table["paper"] = [
@@ -80,11 +108,6 @@ def in_columns(table: pd.DataFrame) -> pd.DataFrame:
         for kind, measure, layer in zip(table.kind, table.measure, table.layer, strict=True)
     ]
     return table
-
-
-def is_lpips(name: str) -> bool:
-    """Whether a column of scores is LPIPS's: its layer is a network."""
-    return name.startswith("LPIPS ")
 
 
 def compared(names: Sequence[str]) -> Iterator[tuple[str, str]]:
@@ -97,12 +120,12 @@ def compared(names: Sequence[str]) -> Iterator[tuple[str, str]]:
     Args:
         names: columns of scores, ``"Style relu2_1 zeros"``.
     """
-    layers = [name.split()[1] for name in names if not is_lpips(name)]
+    layers = [column(name).layer for name in names if column(name).measure != "LPIPS"]
     for a, b in combinations(names, 2):
-        (measure_a, layer_a, padding_a), (measure_b, layer_b, padding_b) = a.split(), b.split()
-        same = (measure_a == measure_b, layer_a == layer_b, padding_a == padding_b)
-        ends = same == (True, False, True) and (layer_a, layer_b) == (layers[0], layers[-1])
-        with_lpips = is_lpips(b) and layer_a in (layers[-1], *LEARNED) and same[2]
+        of_a, of_b = column(a), column(b)
+        same = tuple(one == other for one, other in zip(of_a, of_b, strict=True))
+        ends = same == (True, False, True) and (of_a.layer, of_b.layer) == (layers[0], layers[-1])
+        with_lpips = of_b.measure == "LPIPS" and of_a.layer in (layers[-1], *LEARNED) and same[2]
         if same in ((False, True, True), (True, True, False)) or ends or with_lpips:
             yield b, a
 
@@ -113,7 +136,7 @@ def logistic(scores: pd.DataFrame, rated: RatedImages, names: Sequence[str], see
     At each layer, from Style with its own k: Style with that of MSS, which the authors' code may have printed as MSS,
     and MSS itself.
     """
-    chosen = [name for name in names if name.split()[0] in BANDWIDTHS]
+    chosen = [name for name in names if column(name).measure in BANDWIDTHS]
     at = {
         k: agreement(scores[[*KEYS, *chosen]], rated, bandwidth=k, seed=seed).statistics["pearson_logistic"]
         for k in BANDWIDTHS.values()
@@ -122,7 +145,7 @@ def logistic(scores: pd.DataFrame, rated: RatedImages, names: Sequence[str], see
     found = Agreement({"pearson_logistic": pd.DataFrame(samples)})
     pairs = [
         (f"{measure}(k={BANDWIDTHS['MSS']}) {place}", f"Style(k={BANDWIDTHS['Style']}) {place}")
-        for place in dict.fromkeys(name.split(" ", 1)[1] for name in chosen)
+        for place in dict.fromkeys(column(name).place for name in chosen)
         for measure in BANDWIDTHS
     ]
     return [found.table(), found.differences(pairs)]

@@ -73,7 +73,7 @@ class Agreement:
     bandwidths: Mapping[str, float] = field(default_factory=dict)
     """Of each measure's logistic function, where there is one."""
     alone: pd.DataFrame = field(default_factory=pd.DataFrame)
-    """`pearson` of each reference alone, where it was computed: a row for each reference, a column for each measure."""
+    """`pearson` of each reference alone, where it was computed: a row for each (by its path), a column per measure."""
 
     def table(self) -> pd.DataFrame:
         """One row per measure: `measure`, then each statistic and its 95 % interval (`_low`, `_high`); `bandwidth`.
@@ -181,8 +181,9 @@ def agreement(
             "agreement": bootstrap.mean((1 + majority * np.sign(x)) / 2, majority != 0),
         }
     rows: dict[str, list[int]] = {}
+    root = rated.root
     for index, pair in enumerate(rated.pairs):
-        rows.setdefault(str(pair.reference), []).append(index)
+        rows.setdefault(pair.reference.relative_to(root).as_posix(), []).append(index)
     alone = {
         reference: Bootstrap(replace(rated, pairs=[rated.pairs[i] for i in own]), 0).correlation(x[own], y[own])[0]
         for reference, own in rows.items()

@@ -16,10 +16,12 @@ WEIGHTS_AT_ONCE = 2**23  # 64 MB
 class Bootstrap:
     """Means and correlations over rated pairs, and what they are for resampled images.
 
-    A resample draws as many references as there are, with replacement; then, for each that was drawn, as many of its
-    images as it has. A pair counts as often as its two images were drawn together; an image is never a pair with
-    itself. Of one reference, only its images are drawn: the spread says nothing about other references. Two results of
-    one `Bootstrap` are of the same resamples: their difference is a paired one.
+    A resample draws with replacement at both levels. First it draws references, as many as there are. Then it draws
+    images of each drawn reference, as many as that one has. A pair counts as often as its two images were drawn
+    together; an image is never a pair with itself.
+
+    With one reference, only its images are drawn: the spread says nothing about other references. Two results of one
+    `Bootstrap` are of the same resamples: their difference is a paired one.
 
     Args:
         rated: the pairs.
@@ -27,7 +29,8 @@ class Bootstrap:
         seed: of the draws.
 
     Reference:
-        Davison & Hinkley, "Bootstrap methods and their application", 1997, Sec. 3.8, hierarchical data.
+        Davison & Hinkley, "Bootstrap methods and their application", 1997, Sec. 3.8: hierarchical data. The book also
+        draws the lower level without replacement. Here both levels are drawn with replacement.
 
     Example:
         >>> from pathlib import Path

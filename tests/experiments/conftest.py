@@ -15,7 +15,7 @@ def parameters_of():
         experiment = find_experiment(name)
         parameters = default_parameters(experiment) | {"weights": "random"} | changes
         assert set(parameters) == set(experiment.parameters)
-        return {key: value for key, value in parameters.items() if key != "out_dir"}
+        return {key: value for key, value in parameters.items() if key not in ("width", "stamp", "out_dir")}
 
     return parameters_of
 

@@ -121,7 +121,7 @@ def test_rules(project):
     rules = make_rules(project).splitlines()
     for line in (
         "a-report: $(OUT)/a-report.ipynb",
-        "$(OUT)/fig2.ipynb: notebooks/fig2_one.ipynb dsd/experiments/fig2_one.py "
+        "$(OUT)/fig2.ipynb: notebooks/fig2_one.ipynb $(wildcard dsd/experiments/fig2_*.py) "
         "$(wildcard notebooks/params/$(PRESET)/fig2.yaml)",
         "figures: fig2",
         "figures: $(if $(IMAGES),,fig3)",  # takes no folder of images

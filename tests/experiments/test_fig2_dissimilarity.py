@@ -4,8 +4,9 @@ import pytest
 from PIL import Image
 
 from dsd.experiments import provenance
-from dsd.experiments.fig2_dissimilarity import compute, draw
+from dsd.experiments.fig2_dissimilarity import caption, compute, draw
 from dsd.experiments.provenance import Result
+from dsd.experiments.style import WIDTHS
 from dsd.quality.borders import SURROUNDINGS
 
 
@@ -53,11 +54,30 @@ def test_same_class_is_relative_to_its_own_random(small, classes, tmp_path):
     assert [data.name for data in computed.datasets.values()] == [name, name, "four", "scikit-image's photographs"]
     assert computed.backbone.provenance()["padding"] == "zeros"
     origin = provenance.provenance(parameters, computed.backbone, computed.datasets, 0)
-    figure = draw(Result("fig2", computed.table, origin))
-    bars, _, *panels = figure.get_axes()
-    assert len(bars.patches) == 3
-    assert len(panels) == 1
-    assert len(panels[0].containers) == 2 * 3 + 1  # two paddings of three sets, one of them surrounded
+    result = Result("fig2", computed.table, origin)
+    for width, inches in WIDTHS.items():
+        figure = draw(result, width)
+        assert figure.get_figwidth() == inches
+        bars, _, *panels = figure.get_axes()
+        assert len(bars.patches) == 3
+        assert len(panels) == 1
+        assert len(panels[0].containers) == 2 * 3 + 1  # two paddings of three sets, one of them surrounded
+    counts = computed.table[computed.table.descriptor == "n=2"].set_index(["images", "side", "kind"])["count"]
+    text = caption(result)
+    assert f"Random: {counts[name, 24, 'Random']} pairs of two classes." in text
+    assert f"Same: {counts[name, 16, 'Same class']} pairs of one class." in text
+    assert f"Self: {counts[name, 24, 'Self']} images" in text
+    assert f"of {name}, four, scikit-image's photographs." in text
+
+
+def test_panel_c_has_a_place_for_each_layer(small):
+    parameters = small(layers=["relu1_2", "relu2_1", "relu2_2"], sides=[])
+    computed = compute(**run(parameters))
+    result = Result("fig2", computed.table, provenance.provenance(parameters, computed.backbone, computed.datasets, 0))
+    for width, rows in (("page", 1), ("column", 2)):
+        panels = [axis for axis in draw(result, width).get_axes() if axis.get_title().startswith("ReLU")]
+        assert [axis.get_title() for axis in panels] == ["ReLU1_2", "ReLU2_1", "ReLU2_2"]
+        assert len({round(axis.get_position().y0, 2) for axis in panels}) == rows
 
 
 def test_the_same_images_at_the_same_size_are_measured_once(small):

@@ -6,6 +6,7 @@ from scipy.stats import spearmanr
 
 from dsd import VGG19, dsd_norm, paper
 from dsd.experiments import fig3_extremes, provenance
+from dsd.experiments.style import WIDTHS
 from dsd.quality.statistics import STATISTICS
 
 
@@ -42,14 +43,20 @@ def test_every_network_measures_the_images_and_the_first_the_classes(parameters,
 
 def test_draws_both_ends_and_the_papers_classes(parameters, tmp_path):
     result = provenance.load_or_compute(fig3_extremes, parameters, tmp_path)
-    figure = fig3_extremes.draw(result)
-    *ends, classes, correlations, _ = figure.axes
     values = sorted(fig3_extremes.of_panel(result.table, "images").vgg19)
-    shown = [float(axis.get_xlabel()) for axis in ends]
-    assert shown == pytest.approx([1e3 * value for value in values[:2] + values[-2:]], abs=0.006)
-    assert len(classes.get_yticklabels()) >= 12
-    assert [text.get_text() for text in classes.get_legend().get_texts()] == ["here", "paper"]
-    assert [text.get_text() for text in correlations.get_yticklabels()] == ["vgg19", "lite"]
+    for width, inches in WIDTHS.items():
+        figure = fig3_extremes.draw(result, width)
+        assert figure.get_figwidth() == inches
+        *ends, classes, correlations = figure.axes
+        shown = [float(axis.get_xlabel()) for axis in ends]
+        assert shown == pytest.approx([1e3 * value for value in values[:2] + values[-2:]], abs=0.06)
+        assert len(classes.get_yticklabels()) >= 12
+        assert [text.get_text() for text in classes.get_legend().get_texts()] == ["here", "paper"]
+        assert [text.get_text() for text in correlations.get_legend().get_texts()] == ["vgg19", "lite"]
+    caption = fig3_extremes.caption(result)
+    contrast = fig3_extremes.follows(result.table, ["vgg19"]).contrast.item()
+    assert f"contrast {contrast:.2f}" in caption
+    assert "among 28, with" in caption
 
 
 def test_other_images_are_not_drawn(parameters, images, tmp_path):
@@ -81,11 +88,28 @@ def test_networks_by_name_or_file():
         fig3_extremes.load_networks("lite", ["nowhere.pth"], ["relu2_1"], "random")
 
 
-def test_class_names():
-    assert fig3_extremes.class_names(["n03888257", "n01440764", "mine"]) == {
-        "mine": "mine",
-        "n01440764": "tench",
-        "n03888257": "parachute",
-    }
-    names = fig3_extremes.class_names([f"n{k:08}" for k in range(1000)])
-    assert (names["n00000000"], names["n00000999"]) == ("tench", "toilet tissue")
+def test_intervals_are_over_photographs_not_views():
+    random = np.random.default_rng(0)
+    table = pd.DataFrame(random.random((30, 4)), columns=["vgg19", *STATISTICS])
+    table = table.assign(panel="images", group="x", file=[f"{k}.png" for k in range(30)])
+    once = fig3_extremes.intervals(table, ["vgg19"], seed=1, resamples=50)
+    twice = fig3_extremes.intervals(pd.concat([table, table]), ["vgg19"], seed=1, resamples=50)
+    pd.testing.assert_frame_equal(once, twice)
+    values = fig3_extremes.follows(table, ["vgg19"]).stack()
+    assert (once.low < values).all()
+    assert (values < once.high).all()
+
+
+@pytest.mark.parametrize(
+    ("values", "followed"),
+    [
+        ((0.5, 0.1, 0.4), "contrast and colourfulness"),
+        ((0.5, 0.1, 0.2), "contrast"),
+        ((0.1, 0.4, 0.2), "texture, too"),
+        ((0.1, 0.2, 0.2), "not decided"),
+    ],
+)
+def test_what_it_follows_more_than_texture(values, followed):
+    middle = np.array(values)
+    ends = pd.DataFrame({"low": middle - 0.08, "high": middle + 0.08}, STATISTICS)
+    assert fig3_extremes.followed(ends) == followed

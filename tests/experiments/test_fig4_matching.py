@@ -1,9 +1,13 @@
+import matplotlib.pyplot as plt
 import pytest
 import torch
 
 from dsd import DSDPyramidLoss, StyleLoss
+from dsd.experiments import fig4_matching, provenance, style
 from dsd.experiments.fig4_matching import match, outcome, sharpness
 from dsd.quality.statistics import gradient_energy, metric_q, noise_level
+
+LOSSES = ("DSD", "Style pyramid")
 
 
 def test_each_result_is_judged_by_every_loss(backbone):
@@ -44,3 +48,23 @@ def test_how_sharp_pictures_are_is_measured_one_by_one():
     assert list(measured.index) == ["a", "b"]
     for name, of in {"metric Q": metric_q, "noise level": noise_level, "gradient energy": gradient_energy}.items():
         assert measured[name].tolist() == pytest.approx([of(a[None]).item(), of(b[None]).item()])
+
+
+@pytest.mark.parametrize("width", ["page", "column"])
+def test_figure_and_caption_have_the_numbers(parameters_of, tmp_path, width):
+    style.use_style()
+    parameters = parameters_of("fig4", layers=["relu1_2"], steps=2, resize=48, crop=32)
+    result = provenance.load_or_compute(fig4_matching, parameters, tmp_path)
+    figure = fig4_matching.draw(result, width)
+    assert figure.get_figwidth() == style.figure_width(width)
+    assert all(text.get_fontsize() >= 7 for text in figure.findobj(plt.Text))
+    *_, left, sharp = figure.axes
+    final, measured = outcome(result.table), sharpness(result.images)
+    remaining = [final[loss][image] / final[loss]["content"] for image in LOSSES for loss in LOSSES]
+    assert [bar.get_height() for bar in left.patches] == pytest.approx(remaining)
+    for line, image in zip(sharp.lines, [*LOSSES, "content"], strict=False):
+        relative = measured.loc[image] / measured.loc["reference"]
+        assert list(line.get_xdata()) == pytest.approx(list(relative))
+    ratio = measured.loc["DSD"] / measured.loc["Style pyramid"]
+    for what, value in ratio.items():
+        assert f"{value:.2f} times the {'$Q$' if what == 'metric Q' else what}" in fig4_matching.caption(result)

@@ -1,6 +1,5 @@
 from itertools import combinations
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import torch
@@ -11,18 +10,17 @@ from dsd.experiments import fig5_losses, provenance, style
 LOSSES = {"style": 0.0123, "style↓": 0.00456, "mss": 0.0169, "dsd": 0.00789}
 
 
-@pytest.fixture
-def figure():
+@pytest.fixture(params=["page", "column"])
+def figure(request):
     style.use_style()
     generator = np.random.default_rng(0)
-    images = generator.random((2, 16, 16, 3))
+    images = dict(zip("xy", generator.random((2, 16, 16, 3)), strict=True))
     grams = dict(zip(("x", "x↓", "y", "y↓"), generator.random((4, 8, 8)), strict=True))
-    yield fig5_losses.draw_losses(*images, grams, LOSSES, layer="relu2_1"), grams
-    plt.close("all")
+    return fig5_losses.draw_losses(images, grams, LOSSES, layer="relu2_1", width=request.param), grams
 
 
 def test_prints_the_losses_it_is_given(figure):
-    texts = [text.get_text() for text in figure[0].axes[0].texts]
+    texts = [text.get_text().replace("\n", " ") for text in figure[0].axes[0].texts]
     assert texts.count("0.0123") == 1
     assert "0.0123 + 0.00456 = 0.0169" in texts
     assert "0.00789" in texts
@@ -41,18 +39,15 @@ def test_draws_the_matrices_it_is_given(figure):
     assert sorted(low + high == 0 for low, high in scales) == [False, True]
 
 
-def test_no_text_covers_another_or_a_picture(figure, backbone):
+@pytest.mark.parametrize("stamp", ["", "stamp\nof two lines"])
+def test_no_text_covers_another_or_a_picture(figure, stamp):
     drawing, _ = figure
-    photographs = fig5_losses.load_pair(images="embedded", distorted="noise", resize=48, crop=32, noise=0.1, seed=0)[2]
-    provenance.stamp(
-        drawing, provenance.provenance({"preset": "quick", "seed": 0}, backbone, {"images": photographs}, 1.0)
-    )
+    drawing.supxlabel(stamp, fontsize=7)
     drawing.canvas.draw()
     main, *colorbars = drawing.axes
-    texts = [*main.texts, *(label for bar in colorbars for label in bar.get_xticklabels())]
-    texts += [drawing._supxlabel, drawing._suptitle]
+    texts = [*main.texts, *(label for bar in colorbars for label in bar.get_xticklabels()), drawing._supxlabel]
     areas = {f"{text.get_text()} {place}": text.get_window_extent() for place, text in enumerate(texts)}
-    assert all(text.get_fontsize() >= 6 for text in texts if text is not drawing._supxlabel)
+    assert all(text.get_fontsize() >= 7 for text in texts)
     for (name, area), (other, covered) in combinations(areas.items(), 2):
         assert not area.overlaps(covered), f"{name} covers {other}"
     page = drawing.bbox
@@ -71,12 +66,15 @@ def test_no_text_covers_another_or_a_picture(figure, backbone):
             assert not on_it, f"{name} crosses a border"
 
 
-def test_most_active_channels_are_in_the_networks_order():
-    grams = torch.stack(
-        [torch.diag(torch.tensor([1.0, 5.0, 2.0, 3.0])), torch.diag(torch.tensor([9.0, 0.0, 0.0, 0.0]))]
-    )
-    assert fig5_losses.most_active_channels(grams, 2).tolist() == [0, 1]
-    assert fig5_losses.most_active_channels(grams, 9).tolist() == [0, 1, 2, 3]
+def test_caption_has_the_numbers_and_both_widths_are_drawn(parameters_of, tmp_path):
+    parameters = parameters_of("fig5", channels=8, resize=48, crop=32)
+    result = provenance.load_or_compute(fig5_losses, parameters, tmp_path)
+    losses = result.table[result.table.quantity == "loss"].set_index("name").value
+    caption = fig5_losses.caption(result)
+    for name in ("style", "mss", "dsd"):
+        assert f"{losses[name]:#.3g}" in caption
+    widths = [fig5_losses.draw(result, width).get_figwidth() for width in ("page", "column")]
+    assert widths == [style.figure_width("page"), style.figure_width("column")]
 
 
 def test_pair_with_noise():

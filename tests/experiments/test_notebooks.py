@@ -14,7 +14,7 @@ from PIL import Image
 
 from dsd.data.synthetic import write_distorted
 from dsd.data.views import Photographs
-from dsd.experiments import provenance, style
+from dsd.experiments import output, provenance, style
 from dsd.experiments.catalogue import list_experiments
 from dsd.experiments.presets import default_parameters
 from tests.conftest import REPOSITORY
@@ -41,8 +41,8 @@ SMALL = {
     "tab1": ["layers=[relu1_2, relu2_1]", "resize=64", "crop=48", "count=2", "seed=7"],
 }
 PICTURES = {
-    "fig4": {f"fig4_{image}.png" for image in ("content", "reference", "DSD", "Style pyramid")},
-    "fig6": {f"fig6_step {step}.png" for step in (0, 1, 2)},
+    "fig4": {f"fig4_{image}.png" for image in ("content", "reference", "DSD", "Style-pyramid")},
+    "fig6": {f"fig6_step-{step}.png" for step in (0, 1, 2)},
 }
 
 
@@ -60,26 +60,28 @@ def test_runs_and_is_drawn_again(name, tmp_path, monkeypatch):
     command = [sys.executable, "-m", "dsd.experiments", "run", name, *options, "--out", tmp_path / "new"]
     done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    tables = {"tab1.md", "tab1.tex"} if name == "tab1" else set()
+    tables = {"tab1.md", "tab1-figure.tex"} if name == "tab1" else set()
     pictures = PICTURES.get(name, set())
-    files = {f"{name}.{suffix}" for suffix in ("csv", "ipynb", "json", "pdf", "png")}
+    files = {f"{name}.{suffix}" for suffix in ("csv", "ipynb", "json", "pdf", "png", "tex")}
     assert {path.name for path in (tmp_path / "new").iterdir()} == files | tables | pictures
     origin = json.loads((tmp_path / "new" / f"{name}.json").read_text())
     assert origin["weights"] == "random"
     assert origin["parameters"]["seed"] == 7
-    assert set(origin["parameters"]) == set(EXPERIMENTS[name].parameters) - {"out_dir"}
+    assert set(origin["parameters"]) == set(EXPERIMENTS[name].parameters) - {"out_dir", "width", "stamp"}
 
     # What it wrote can be drawn again without computing, to the same pixels; rounding in the layout moves a few by 4.
     experiment = module_of(name)
     monkeypatch.setattr(experiment, "compute", None)
     style.use_style()
     result = provenance.load_or_compute(experiment, {"redraw": str(tmp_path / "new")}, tmp_path / "again")
-    provenance.save_figure(experiment.draw(result), result, tmp_path / "again")
-    assert {path.name for path in (tmp_path / "again").iterdir()} == {f"{name}.pdf", f"{name}.png"} | pictures
+    figure = experiment.draw(result, "page")
+    output.save_figure(figure, result, experiment.caption(result), tmp_path / "again")
+    drawn = {f"{name}.pdf", f"{name}.png", "tab1-figure.tex" if name == "tab1" else f"{name}.tex"}
+    assert {path.name for path in (tmp_path / "again").iterdir()} == drawn | pictures
     for picture in pictures:
         assert (tmp_path / "again" / picture).read_bytes() == (tmp_path / "new" / picture).read_bytes()
-    drawn = [np.asarray(Image.open(tmp_path / folder / f"{name}.png"), int) for folder in ("new", "again")]
-    np.testing.assert_allclose(*drawn, rtol=0, atol=8)
+    pixels = [np.asarray(Image.open(tmp_path / folder / f"{name}.png"), int) for folder in ("new", "again")]
+    np.testing.assert_allclose(*pixels, rtol=0, atol=8)
     if name == "tab1":
         table = pd.read_csv(tmp_path / "new" / "tab1.csv")
         assert table[table.kind == "correlation"].pearson.notna().all()
@@ -93,7 +95,7 @@ def test_stores_inputs_only(name):
 
 @pytest.mark.parametrize("name", EXPERIMENTS)
 def test_compute_takes_the_notebooks_parameters(name):
-    names = set(EXPERIMENTS[name].parameters) - {"preset", "redraw", "out_dir"}
+    names = set(EXPERIMENTS[name].parameters) - {"preset", "redraw", "width", "stamp", "out_dir"}
     assert set(inspect.signature(module_of(name).compute).parameters) == names
 
 

@@ -2,15 +2,13 @@ import json
 import subprocess
 from types import ModuleType
 
-import matplotlib.pyplot as plt
 import pandas as pd
 import pytest
 import torch
-from PIL import Image
 
 from dsd.data.views import Photographs
-from dsd.experiments import provenance, style
-from dsd.experiments.catalogue import REPOSITORY
+from dsd.experiments import fig7_histogram, provenance
+from dsd.experiments.catalogue import REPOSITORY, find_experiment
 
 TABLE = pd.DataFrame({"x": ["a", "b"], "y": [0.1, 2e-9]})
 
@@ -64,7 +62,7 @@ def test_commit_outside_a_checkout_is_unknown(tmp_path, monkeypatch):
 def test_what_is_computed_is_saved_and_can_be_loaded_instead(experiment, tmp_path):
     parameters = {"preset": "quick", "seed": 3, "redraw": ""}
     result = provenance.load_or_compute(experiment, parameters, tmp_path / "new")
-    assert sorted(path.name for path in (tmp_path / "new").iterdir()) == ["fig0.csv", "fig0.json", "fig0_noise 0.png"]
+    assert sorted(path.name for path in (tmp_path / "new").iterdir()) == ["fig0.csv", "fig0.json", "fig0_noise-0.png"]
     pd.testing.assert_frame_equal(result.table, TABLE)
     assert result.parameters == parameters
     assert result.provenance["also"] == "this"
@@ -73,9 +71,9 @@ def test_what_is_computed_is_saved_and_can_be_loaded_instead(experiment, tmp_pat
     pd.testing.assert_frame_equal(again.table, result.table)
     assert again.provenance == result.provenance
     assert torch.equal(again.images["noise 0"], result.images["noise 0"])
-    pictures = [(tmp_path / folder / "fig0_noise 0.png").read_bytes() for folder in ("new", "again")]
+    pictures = [(tmp_path / folder / "fig0_noise-0.png").read_bytes() for folder in ("new", "again")]
     assert pictures[0] == pictures[1]
-    assert [path.name for path in (tmp_path / "again").iterdir()] == ["fig0_noise 0.png"]
+    assert [path.name for path in (tmp_path / "again").iterdir()] == ["fig0_noise-0.png"]
 
 
 def test_checkpoints_stay_until_the_results_are_saved(experiment, tmp_path, monkeypatch):
@@ -98,47 +96,28 @@ def test_nothing_to_draw_again(experiment, tmp_path):
         provenance.load_or_compute(experiment, {"redraw": str(tmp_path)}, tmp_path / "again")
 
 
-def test_figures_carry_their_provenance(origin, tmp_path):
-    style.use_style()
-    figure, axis = plt.subplots()
-    axis.plot([1, 2])
-    provenance.save_figure(figure, provenance.Result("fig0", TABLE, origin), tmp_path)
-    plt.close(figure)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["fig0.pdf", "fig0.png"]
-    with Image.open(tmp_path / "fig0.png") as image:
-        assert json.loads(image.text["Description"]) == origin
-        assert round(image.info["dpi"][0]) == 300
-    assert origin["datasets"]["images"]["files_sha256"].encode() in (tmp_path / "fig0.pdf").read_bytes()
-
-
-def test_random_weights_are_written_on_the_figure(origin):
-    figure = plt.figure()
-    provenance.stamp(figure, origin)
-    assert "RANDOM WEIGHTS" in figure.get_suptitle()
-    for text in ("quick", "vgg19", "random", "scikit-image's photographs"):
-        assert text in figure.get_supxlabel()
-    plt.close(figure)
-    figure = plt.figure()
-    provenance.stamp(figure, {**origin, "weights": "vgg19-dcbb9e9d.pth"})
-    assert figure.get_suptitle() == ""
-    plt.close(figure)
-
-
-def test_what_else_a_notebook_defines_is_passed_over(experiment, tmp_path):
-    namespace = {"preset": "quick", "seed": 1, "In": [""], "module": json, "redraw": "", "networks": ["a"]}
-    result = provenance.load_or_compute(experiment, namespace, tmp_path)
+def test_how_to_draw_is_not_part_of_a_result(experiment, tmp_path):
+    parameters = {"preset": "quick", "seed": 1, "redraw": "", "width": "column", "stamp": False, "out_dir": "x"}
+    result = provenance.load_or_compute(experiment, parameters, tmp_path)
     assert result.parameters == {"preset": "quick", "seed": 1, "redraw": ""}
 
 
-def test_relative_folders_are_the_repositorys(experiment, origin, tmp_path, monkeypatch):
+def test_relative_folders_are_the_repositorys(experiment, tmp_path, monkeypatch):
     monkeypatch.setattr(provenance, "REPOSITORY", tmp_path)
+    monkeypatch.chdir("/")
     provenance.load_or_compute(experiment, {"preset": "quick", "seed": 1, "redraw": ""}, "new")
-    result = provenance.load_or_compute(experiment, {"redraw": "new"}, "again")
-    figure = plt.figure()
-    provenance.save_figure(figure, result, "again")
-    plt.close(figure)
-    assert {path.name for path in (tmp_path / "new").iterdir()} == {"fig0.csv", "fig0.json", "fig0_noise 0.png"}
-    assert {path.name for path in (tmp_path / "again").iterdir()} == {"fig0.pdf", "fig0.png", "fig0_noise 0.png"}
+    provenance.load_or_compute(experiment, {"redraw": "new"}, "again")
+    assert {path.name for path in (tmp_path / "new").iterdir()} == {"fig0.csv", "fig0.json", "fig0_noise-0.png"}
+    assert {path.name for path in (tmp_path / "again").iterdir()} == {"fig0_noise-0.png"}
+
+
+def test_parameters_are_those_of_the_tagged_cell():
+    names = find_experiment("fig7").parameters
+    values = dict.fromkeys(names, 1)
+    assert provenance.parameters_of(fig7_histogram, values | {"networks": ["a"], "In": [""]}) == values
+    del values["alpha"], values["width"]
+    with pytest.raises(ValueError, match="run the cell of parameters first: it gives alpha, width"):
+        provenance.parameters_of(fig7_histogram, values)
 
 
 def test_checkpoints_are_apart_for_every_setting(backbone, monkeypatch):

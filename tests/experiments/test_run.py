@@ -45,7 +45,7 @@ def test_numbers_computed_without_jupyter_are_the_notebooks(tmp_path, monkeypatc
     for name in JUPYTER:
         monkeypatch.setitem(sys.modules, name, None)
     main(["compute", "fig6", *options, "--out", str(tmp_path / "compute")])
-    pictures = {f"fig6_step {step}.png" for step in (0, 1, 2)}
+    pictures = {f"fig6_step-{step}.png" for step in (0, 1, 2)}
     assert {path.name for path in (tmp_path / "compute").iterdir()} == {"fig6.csv", "fig6.json"} | pictures
     for name in ("fig6.csv", *pictures):
         assert (tmp_path / "run" / name).read_bytes() == (tmp_path / "compute" / name).read_bytes()

@@ -1,12 +1,39 @@
 import matplotlib.pyplot as plt
 import numpy as np
+import pytest
 import torch
+from matplotlib.colors import to_hex, to_rgb
 
 from dsd.experiments import style
 
 
-def test_colours_are_the_papers():
-    assert list(style.COLORS) == ["Random", "Same class", "Self"]
+def lightness(color):
+    """As a grey printer sees it."""
+    return np.dot(to_rgb(color), [0.299, 0.587, 0.114])
+
+
+def test_the_papers_colours_are_told_apart_in_grey():
+    assert list(style.COLORS) == list(style.HATCHES) == ["Random", "Same class", "Self"]
+    values = [lightness(color) for color in style.COLORS.values()]
+    assert np.diff(values).min() > 0.15
+
+
+@pytest.mark.parametrize("looks", [style.MEASURES, style.NETWORKS])
+def test_no_two_looks_are_the_same(looks):
+    assert (
+        len({look["marker"] for look in looks.values()})
+        == len({look["color"] for look in looks.values()})
+        == len(looks)
+    )
+    colors = {to_hex(look["color"]) for look in looks.values()}
+    assert not colors & {to_hex(color) for color in style.COLORS.values()}  # one meaning per colour
+
+
+def test_figures_have_one_of_two_widths():
+    assert style.figure_width("page") == 5.5
+    assert style.figure_width("column") * 2.54 == pytest.approx(8.4)
+    with pytest.raises(ValueError, match="width must be one of page, column; got 'wide'"):
+        style.figure_width("wide")
 
 
 def test_all_figures_have_one_look():

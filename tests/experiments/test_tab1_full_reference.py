@@ -7,9 +7,10 @@ from PIL import Image
 
 from dsd.data.synthetic import write_distorted
 from dsd.data.views import Photographs
-from dsd.experiments import provenance
+from dsd.experiments import output, tab1_tables, tab1_types
 from dsd.experiments import tab1_full_reference as tab1
 from dsd.experiments.provenance import Result
+from dsd.experiments.style import MEASURES, WIDTHS
 from dsd.quality.comparison import in_columns
 
 ENDS = {"pearson": 0.0, "pearson_low": -0.1, "pearson_high": 0.1}
@@ -58,15 +59,33 @@ def result(*sets, types=("blur", "noise")):
 
 
 def test_tables():
-    rows = tab1.correlations_of(result("set"), "set")
+    rows = tab1_tables.correlations_of(result("set"), "set")
     assert list(rows.measure) == [*["Perceptual"] * 2, *["Style"] * 2, *["DSD_2"] * 2, "LPIPS"]
     assert list(rows.layer) == [*["relu2_1", "relu3_1"] * 3, "alexnet"]
-    cells = tab1.printed(rows)
+    cells = tab1_tables.printed(rows)
     assert list(cells.columns) == ["ReLU2_1", "ReLU3_1"]
-    text = tab1.markdown(cells).splitlines()
+    text = tab1_tables.markdown(cells).splitlines()
     assert text[0] == "| Measure | ReLU2_1 | ReLU3_1 |"
     assert text[3] == "| Style | 0.510 [0.41, 0.61] (0.645) | 0.550 [0.45, 0.65] (0.714) |"
     assert text[5] == "| LPIPS, whole AlexNet |  | 0.590 [0.49, 0.69] (0.641) |"
+
+
+def test_tables_in_latex():
+    rows = tab1_tables.correlations_of(result("set"), "set")
+    ours = tab1_tables.tabular(rows, "live_1 & 2").splitlines()
+    assert ours[0] == "\\begin{tabular}{@{}p{1.35in}*{2}{p{0.9in}}@{}}"
+    assert ours[1] == "\\multicolumn{3}{@{}l}{live\\_1 \\& 2} \\\\"
+    assert ours[3] == "Measure & ReLU2\\_1 & ReLU3\\_1 \\\\"
+    style, dsd, lpips = ours[6:9]
+    assert style == "Style & .510 {\\scriptsize [.41, .61]} & \\textbf{.550} {\\scriptsize [.45, .65]} \\\\"
+    assert dsd == "DSD$_2$ & .530 {\\scriptsize [.43, .63]} & \\textbf{.570} {\\scriptsize [.47, .67]} \\\\"
+    assert lpips == "LPIPS, whole AlexNet &  & \\textbf{.590} {\\scriptsize [.49, .69]} \\\\"
+    papers = tab1_tables.tabular(tab1_tables.of_paper(rows), "Paper").splitlines()
+    assert papers[6:9] == [
+        "Style & \\textbf{.645} & \\textbf{.714} \\\\",
+        "DSD$_2$ & .463 & .608 \\\\",
+        "LPIPS, whole AlexNet &  & \\textbf{.641} \\\\",
+    ]
 
 
 def test_differences_at_the_deepest_layer():
@@ -80,64 +99,101 @@ def test_differences_at_the_deepest_layer():
     base = result("one", types=())
     ends = dict.fromkeys(["pearson_low", "pearson_high", "pearson_lowest", "pearson_highest"], 0.0)
     more = in_columns(pd.DataFrame(rows).assign(dataset="one", kind="difference", **ends))
-    table = tab1.differences(replace(base, table=pd.concat([base.table, more])))
+    table = tab1_tables.differences(replace(base, table=pd.concat([base.table, more], ignore_index=True)))
     found = [("DSD_2 − Style", "all"), ("LPIPS alexnet − Style", "one"), ("MSS − Style", "one")]
     assert table.index.to_list() == found
     assert table.pearson.to_list()[1:] == [0.2, 0.1]
 
 
 def test_tables_are_written_into_the_repository(tmp_path, monkeypatch):
-    monkeypatch.setattr(tab1, "REPOSITORY", tmp_path)
-    tab1.write_tables(result("one", "two"), ".")
-    for file, comment in (("tab1.md", "one (…):"), ("tab1.tex", "% two (…)")):
-        text = (tmp_path / file).read_text(encoding="utf-8")
-        assert comment in text
-        assert text.count("0.510 [0.41, 0.61] (0.645)") == 2
+    monkeypatch.setattr(tab1_tables, "REPOSITORY", tmp_path)
+    tab1_tables.write_tables(result("live", "two"), ".")
+    text = (tmp_path / "tab1.md").read_text(encoding="utf-8")
+    assert text.startswith("LIVE (…):\n\n| Measure |")
+    assert text.count("0.510 [0.41, 0.61] (0.645)") == 2
+    text = (tmp_path / "tab1.tex").read_text(encoding="utf-8")
+    assert text.count("\\begin{tabular}") == 3
+    assert text.count(".510 {\\scriptsize [.41, .61]}") == 2
+    assert "{LIVE (\\dots{})}" in text
 
 
-def test_figure_has_a_panel_for_the_paper_and_for_each_set():
-    figure = tab1.draw(result("one", "two"))
+@pytest.mark.parametrize("width", ["page", "column"])
+def test_figure_has_a_panel_for_the_paper_and_for_each_set(width):
+    figure = tab1.draw(result("live", "two"), width)
     paper, one, two = figure.axes
     assert [axis.get_title() for axis in figure.axes] == [
         "Paper: PieAPP,\n40 references",
-        "one,\n1 reference",
+        "LIVE,\n1 reference",
         "two,\n2 references",
     ]
-    assert figure.get_figwidth() == 5.5
-    labels = [label.get_text() for label in paper.get_yticklabels()]
-    assert labels == [
-        "Perceptual  ReLU2_1",
-        "ReLU3_1",
-        "Style  ReLU2_1",
-        "ReLU3_1",
-        "DSD_2  ReLU2_1",
-        "ReLU3_1",
-        "LPIPS  AlexNet",
+    assert figure.get_figwidth() == WIDTHS[width]
+    labels = {label.get_text(): y for label, y in zip(paper.get_yticklabels(), paper.get_yticks(), strict=True)}
+    assert list(labels)[:4] == ["Perceptual", "Style", "DSD$_2$", "LPIPS"]
+    assert labels["DSD$_2$"] < labels["LPIPS"] < labels["AlexNet"]
+    assert [text.get_text() for text in paper.texts] == [".448", ".449", ".645", ".714", ".463", ".608", ".641"]
+    assert [text.get_text() for text in two.texts] == [".500", ".540", ".510", ".550", ".530", ".570", ".590"]
+    written = [*one.texts, *figure.legends[0].texts, *paper.get_yticklabels(), *paper.get_xticklabels()]
+    assert min(text.get_fontsize() for text in written) >= 7
+    strokes = [line for line in one.lines if line.get_marker() == "|"]
+    assert [line.get_xdata().tolist() for line in strokes] == [[0.58]]
+    assert strokes[0].get_ydata().tolist() == [labels["Style"] + 1]
+    dots = [(line.get_marker(), line.get_color()) for line in one.lines if line.get_marker() not in ("|", "None")]
+    assert dots[-2:] == [(MEASURES[name]["marker"], MEASURES[name]["color"]) for name in ("DSD_2", "LPIPS")]
+
+
+def test_the_three_highest_of_a_panel_are_shaded():
+    figure = tab1.draw(result("one"))
+    shaded = [
+        {text.get_text(): text.get_bbox_patch().get_facecolor()[0] for text in axis.texts if text.get_bbox_patch()}
+        for axis in figure.axes
     ]
-    numbers = [text.get_text() for text in two.texts]
-    assert numbers == [".500", ".540", ".510", ".550", ".530", ".570", ".590"]
-    assert min(text.get_fontsize() for text in (*one.texts, *paper.get_yticklabels(), *paper.get_xticklabels())) >= 7
-    circles = [line for line in one.lines if line.get_label() == "reflect padding"]
-    assert [line.get_xdata().tolist() for line in circles] == [[0.58]]
-    y = dict(zip(labels, paper.get_yticks(), strict=True))
-    assert circles[0].get_ydata().tolist() == [y["Style  ReLU2_1"]]
+    assert list(shaded[0]) == [".645", ".714", ".641"]
+    assert list(shaded[1]) == [".550", ".570", ".590"]
+    assert sorted(shaded[1].values()) == [shaded[1][name] for name in (".590", ".570", ".550")]
+    assert [text.get_text() for text in figure.legends[0].texts] == ["highest", "second", "third", "reflect padding"]
 
 
-def test_types_are_drawn_by_lead(tmp_path, monkeypatch):
-    figure = tab1.draw_types(result("one", "two"))
+def test_equal_numbers_share_a_rank():
+    assert tab1_tables.ranks(pd.DataFrame({"pearson": [0.5, 0.7141, 0.7144, 0.8]})).to_list() == [4, 2, 2, 1]
+
+
+def test_captions_have_the_numbers():
+    text = tab1.caption(result("live", "two"))
+    assert "ours on LIVE (…) and two (…)" in text
+    assert "Strokes: the network with another padding." in text
+    one = result("one")
+    assert "padding" not in tab1.caption(replace(one, table=one.table[one.table.padding != "reflect"]))
+    text = tab1_types.types_caption(result("live", "two"))
+    assert text.startswith("Types of distortion: 2 of LIVE and 2 of two. Measures are at ReLU3_1.")
+
+
+@pytest.mark.parametrize("width", ["page", "column"])
+def test_types_are_drawn_by_lead(width):
+    figure = tab1_types.draw_types(result("one", "two", types=("gblur", "noise")), width)
+    assert figure.get_figwidth() == WIDTHS[width]
     labels = [label.get_text() for label in figure.axes[0].get_yticklabels()]
-    assert labels == ["noise", "blur"] * 2
+    assert labels == ["noise", "Gaussian blur"] * 2
     assert {text.get_text() for text in figure.axes[0].texts} == {"one", "two"}
-    assert {line.get_label() for line in figure.axes[1].lines} >= set(tab1.MARKS)
-    monkeypatch.setattr(provenance, "REPOSITORY", tmp_path)
-    tab1.save_types(result("one"), ".")
-    assert {path.name for path in tmp_path.iterdir()} == {"tab1-types.png", "tab1-types.pdf"}
+    assert [text.get_text() for text in figure.legends[0].texts] == ["Perceptual", "Style", "MSS", "DSD$_2$"]
+
+
+def test_files_of_both_figures(tmp_path, monkeypatch):
+    monkeypatch.setattr(output, "REPOSITORY", tmp_path)
+    drawn = result("one")
+    output.save_figure(tab1.draw(drawn), drawn, tab1.caption(drawn), ".")
+    tab1_types.save_types(drawn, ".")
+    names = ["tab1-figure.tex", "tab1-types.pdf", "tab1-types.png", "tab1-types.tex", "tab1.pdf", "tab1.png"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == names
+    text = (tmp_path / "tab1-types.tex").read_text(encoding="utf-8")
+    assert text.startswith("% Written by `make tab1`.")
+    assert "\\includegraphics{tab1-types.pdf}" in text
+    assert "\\label{dsd-tab1-types}" in text
 
 
 def test_without_types_nothing_is_drawn(tmp_path, monkeypatch):
-    monkeypatch.setattr(provenance, "REPOSITORY", tmp_path)
-    assert tab1.draw_types(result("one", types=())) is None
-    tab1.save_types(result("one", types=()), ".")
+    monkeypatch.setattr(output, "REPOSITORY", tmp_path)
+    assert tab1_types.draw_types(result("one", types=())) is None
+    tab1_types.save_types(result("one", types=()), ".")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -177,6 +233,10 @@ def test_several_sets_and_paddings(parameters_of, rated_sets):
     assert own.pearson.notna().all()
     assert set(table.type.dropna()) == {"blur", "noise"}
     assert set(table.dataset[table.type.notna()]) == {"scored"}
+    alone = table[table.kind == "reference"]
+    assert alone.groupby("dataset").reference.nunique().to_dict() == {"known": 1, "scored": 1}
+    assert alone.groupby("dataset").size().to_dict() == {"known": 28, "scored": 28}
+    assert alone.pearson.notna().all()
     following = table[table.kind == "next reference"]
     assert (following.pearson_low < following.pearson).all()
     between_paddings = table[
@@ -198,4 +258,4 @@ def test_lpips_stays_with_another_padding():
     drawn = result("one")
     table = drawn.table.assign(padding=np.where(drawn.table.measure == "LPIPS", "zeros", "reflect"))
     table = pd.concat([table[table.measure != "LPIPS"], table[table.measure == "LPIPS"]], ignore_index=True)
-    assert "LPIPS" in set(tab1.correlations_of(replace(drawn, table=table), "one").measure)
+    assert "LPIPS" in set(tab1_tables.correlations_of(replace(drawn, table=table), "one").measure)

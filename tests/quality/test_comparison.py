@@ -10,7 +10,7 @@ from scipy.special import expit
 from scipy.stats import pearsonr
 
 from dsd.data.rated import Pair, RatedImages
-from dsd.quality.comparison import analyse, compared, in_columns, next_reference
+from dsd.quality.comparison import analyse, column, compared, in_columns, next_reference
 from dsd.quality.evaluate import agreement
 from dsd.quality.resampling import next_one
 
@@ -44,6 +44,13 @@ def scores(rated):
     return pd.DataFrame(rows)
 
 
+def test_the_names_of_columns():
+    found = column("LPIPS alexnet zeros")
+    assert (found.measure, found.layer, found.padding, found.place) == ("LPIPS", "alexnet", "zeros", "alexnet zeros")
+    with pytest.raises(TypeError):
+        column("Style relu2_1")
+
+
 def test_what_is_compared():
     assert set(compared(NAMES)) == {
         ("MSS relu2_1 zeros", "Style relu2_1 zeros"),
@@ -68,7 +75,7 @@ def test_rows(rated, scores):
     assert list(table.columns[:6]) == ["dataset", "kind", "measure", "layer", "padding", "minus"]
     assert (table.dataset == "set").all()
     of = dict(iter(table.groupby("kind", sort=False)))
-    assert list(of) == ["correlation", "difference", "logistic", "type"]
+    assert list(of) == ["correlation", "difference", "reference", "logistic", "type"]
     own = of["correlation"].set_index(["measure", "layer", "padding"])
     assert len(own) == len(NAMES)
     assert own.paper["Style", "relu3_1", "zeros"] == own.paper["Style", "relu3_1", "reflect"] == 0.714
@@ -80,6 +87,9 @@ def test_rows(rated, scores):
     assert row.pearson == pytest.approx(
         own.pearson["MSS", "relu2_1", "zeros"] - own.pearson["Style", "relu2_1", "zeros"]
     )
+    alone = of["reference"].set_index(["reference", "measure", "layer", "padding"]).pearson
+    assert len(alone) == 2 * len(NAMES)
+    assert alone["1.png", "Style", "relu3_1", "reflect"] == found.alone.loc["1.png", "Style relu3_1 reflect"]
     types = of["type"]
     assert set(types.type) == {"blur"}
     assert set(types[types.minus.isna()].measure) == {"Style", "MSS", "DSD_2", "LPIPS"}
