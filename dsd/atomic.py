@@ -9,15 +9,15 @@ from glob import escape
 from pathlib import Path
 from typing import IO, Any
 
-_START = time.time()
+DAY = 24 * 60 * 60  # seconds; a file that nobody has written to for so long has no writer any more
 
 
 @contextmanager
 def atomic_write(path: Path, mode: str = "wb", **options: Any) -> Iterator[IO[Any]]:
     """Open a file that has its name only when it is complete and on the disk.
 
-    Until then it is ``.<name>.<32 digits>`` beside it. What a process that was killed left there is removed by the next
-    process that writes the file.
+    Until then it is ``.<name>.<32 digits>`` beside it. What a process that was killed left there is removed when the
+    file is written a day later or more.
 
     Args:
         path: of the file; its folder must be there.
@@ -26,7 +26,7 @@ def atomic_write(path: Path, mode: str = "wb", **options: Any) -> Iterator[IO[An
     """
     for left in path.parent.glob(f".{escape(path.name)}.{'[0-9a-f]' * 32}"):
         with suppress(OSError):  # another process removes it, too
-            if left.stat().st_mtime < _START:
+            if time.time() - left.stat().st_mtime > DAY:
                 left.unlink()
     partial = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
     try:

@@ -36,6 +36,7 @@ FULL_REFERENCE: dict[str, Any] = {  # Table 1
     "layers": ["relu2_1", "relu3_1", "relu4_1", "relu5_1"],
     "alphas": [2, 4],
     "lpips": ["alexnet", "squeezenet"],
+    "references": 40,  # of PieAPP's test set
     "bandwidths": {"Style": 500, "MSS": 1000},  # k of the logistic function, by measure
 }
 

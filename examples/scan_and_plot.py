@@ -1,6 +1,6 @@
 """Score every image of a folder, and draw the histogram of its scores.
 
-python examples/scan_and_plot.py photographs/ --out scores
+.venv/bin/python examples/scan_and_plot.py photographs/ --out scores
 """
 
 import argparse

@@ -1,6 +1,6 @@
 """Compare a distorted image with its reference, by several measures.
 
-python examples/score_two_files.py reference.png distorted.png --metrics dsd,style,psnr
+.venv/bin/python examples/score_two_files.py reference.png distorted.png --metrics dsd,style,psnr
 """
 
 import argparse

@@ -37,13 +37,13 @@ def test_the_old_file_stays_until_the_new_one_is_complete(tmp_path):
     assert (path.read_text(), names(tmp_path)) == ("new", ["a[1].txt"])
 
 
-def test_what_a_kill_left_is_removed_by_the_next_process_that_writes_the_file(tmp_path):
+def test_what_a_kill_left_is_removed_a_day_later(tmp_path):
     path = tmp_path / "a[1].txt"
     write(path, "old")
     run = subprocess.run([sys.executable, "-c", KILLED, path], check=False)
     assert (run.returncode, path.read_text()) == (-signal.SIGKILL, "old")
     (left,) = tmp_path.glob(".*")
-    write(path, "new")  # this process is older: what lies there could be another's that is still being written
+    write(path, "new")  # what lies there could be another process's that is still being written
     assert left.exists()
     others = [f".a1.txt.{'0' * 32}", f".a[1].txt.{'0' * 31}", f".a[1].txt.{'0' * 32}.png", "a[1].txt.partial"]
     for name in [left.name, *others]:

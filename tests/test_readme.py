@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from dsd.experiments.catalogue import make_rules
 from dsd.quality.metrics import METRICS
 from tests.conftest import REPOSITORY
 
@@ -52,7 +53,7 @@ def test_commands_run_as_printed(clone, monkeypatch):
 
 
 def test_targets_of_make_exist():
-    makefile = (REPOSITORY / "Makefile").read_text() + (REPOSITORY / "build" / "experiments.mk").read_text()
+    makefile = (REPOSITORY / "Makefile").read_text() + make_rules()
     for target in set(re.findall(r"[`\n]make (\w[\w-]*)", TEXT)):
         assert re.search(rf"^\.PHONY:.* {target}\b|^{target}:", makefile, re.MULTILINE), target
 

@@ -26,7 +26,6 @@ OF_THE_MACHINE = (  # tried by hand, or tested where they are from
     "Python 3.11",
     "can't allocate memory",
     "CUDA out of memory",
-    "DeadKernelError",
     "the engine ray",
 )
 COMMANDS = (

@@ -17,7 +17,8 @@ from dsd.backbones.base import Backbone, Precision
 from dsd.data.imagenet_classes import class_names
 from dsd.data.views import Photographs
 from dsd.experiments.provenance import Computed, Result, check_data
-from dsd.experiments.style import NETWORKS, Width, figure_width, pretty
+from dsd.experiments.style import Width, figure_width, looks_of, pretty
+from dsd.quality.follows import followed, follows, intervals
 from dsd.quality.norms import summed_norm, tabulate
 from dsd.quality.statistics import STATISTICS, statistics
 
@@ -135,30 +136,12 @@ def by_class(table: pd.DataFrame, network: str) -> pd.DataFrame:
     return of_panel(table, "classes").groupby("group")[network].agg(["mean", "std", "count"]).sort_values("mean")
 
 
-def follows(table: pd.DataFrame, networks: Sequence[str]) -> pd.DataFrame:
-    """Spearman correlation, over the images, of each network's ‖DSD‖ (rows) with each of `STATISTICS` (columns)."""
-    columns = list(dict.fromkeys(networks))
-    return of_panel(table, "images")[[*columns, *STATISTICS]].corr("spearman").loc[columns, list(STATISTICS)]
-
-
-def intervals(table: pd.DataFrame, networks: Sequence[str], *, seed: int, resamples: int = 1000) -> pd.DataFrame:
-    """95 % bootstrap intervals of :func:`follows`. Photographs are resampled, each with all its views.
-
-    Returns:
-        `low` and `high`, by network and statistic.
-    """
-    images = of_panel(table, "images")
-    views = list(images.groupby(["group", "file"]).indices.values())
-    random = np.random.default_rng(seed)
-    correlations = []
-    for _ in range(resamples):
-        chosen = np.concatenate([views[k] for k in random.integers(len(views), size=len(views))])
-        correlations.append(follows(images.iloc[chosen], networks).stack())
-    return pd.DataFrame(correlations).quantile([0.025, 0.975]).T.set_axis(["low", "high"], axis=1)
-
-
 def draw(result: Result, width: Width = "page") -> Figure:
     """Draw (a) the images at both ends, (b) the classes, (c) the rank correlations.
+
+    Args:
+        result: from :func:`.load_or_compute`.
+        width: ``"page"``, 5.5 in, or ``"column"``, 8.4 cm.
 
     Raises:
         ValueError: the images are not those that were measured.
@@ -207,7 +190,10 @@ def _draw_classes(panel: SubFigure, result: Result, classes: Photographs) -> Non
     ends = {*per_class.index[:6], *per_class.index[-6:], *known}
     few = per_class if len(per_class) <= 12 else per_class[per_class.index.isin(ends)]
     dots: dict[str, Any] = {"linestyle": "none", "markersize": 4}
-    here, theirs = dots | NETWORKS[network], dots | {"marker": "D", "color": "0.5", "markerfacecolor": "white"}
+    here, theirs = (
+        dots | looks_of([network])[network],
+        dots | {"marker": "D", "color": "0.5", "markerfacecolor": "white"},
+    )
     axis.errorbar(1e3 * few["mean"], np.arange(len(few)), xerr=1e3 * few["std"], label="here", **here)
     for wnid in known:
         mean, std = (1e3 * paper.CLASS_STATISTICS[wnid][name] for name in ("mean", "std"))
@@ -225,18 +211,15 @@ def _draw_correlations(panel: SubFigure, result: Result) -> None:
     """A dot for each network and statistic, with its interval."""
     axis = panel.subplots()
     done = result.parameters
-    values = follows(result.table, [done["backbone"], *done["also"]])
-    ends = intervals(result.table, list(values.index), seed=done["seed"])
-    unnamed = iter([{"color": "0.5", "marker": "^"}, {"color": "0.7", "marker": "v"}])
+    images = of_panel(result.table, "images")
+    values = follows(images, [done["backbone"], *done["also"]])
+    ends = intervals(images, list(values.index), seed=done["seed"])
     rows = np.arange(len(STATISTICS))
-    for number, network in enumerate(values.index):
+    for number, (network, look) in enumerate(looks_of(values.index).items()):
         of = values.loc[network]
         whiskers = np.abs(ends.loc[network].loc[list(STATISTICS)].T - of)
-        style = NETWORKS[network] if network in NETWORKS else next(unnamed)
-        shift = 0.2 * (number - (len(values) - 1) / 2)
-        axis.errorbar(
-            of, rows + shift, xerr=whiskers, linestyle="none", markersize=4, label=Path(network).name, **style
-        )
+        y = rows + 0.2 * (number - (len(values) - 1) / 2)
+        axis.errorbar(of, y, xerr=whiskers, linestyle="none", markersize=4, label=Path(network).name, **look)
     axis.axvline(0, color="0.4", linewidth=0.6)
     axis.set_ylim(len(rows) - 0.5, -0.5)
     axis.set_yticks(rows, [name.replace(" ", "\n") for name in STATISTICS])
@@ -246,22 +229,10 @@ def _draw_correlations(panel: SubFigure, result: Result) -> None:
         axis.legend()
 
 
-def followed(ends: pd.DataFrame) -> str:
-    """What ‖DSD‖ follows more than fine texture, or whether it follows this most, where the intervals decide it.
-
-    Args:
-        ends: `low` and `high` by statistic, from :func:`intervals`.
-    """
-    texture, others = ends.loc["high-frequency energy"], ends.drop("high-frequency energy")
-    if (others.high < texture.low).all():
-        return "texture, too"
-    return " and ".join(others.index[others.low > texture.high]) or "not decided"
-
-
 def caption(result: Result) -> str:
     """What the figure shows."""
     done = result.parameters
-    follow = follows(result.table, [done["backbone"]]).loc[done["backbone"]]
+    follow = follows(of_panel(result.table, "images"), [done["backbone"]]).loc[done["backbone"]]
     names = ", ".join(f"{name} {value:.2f}" for name, value in follow.sort_values(ascending=False).items())
     count, class_count = (len(of_panel(result.table, panel)) for panel in ("images", "classes"))
     norm = rf"$\lVert\mathrm{{DSD}}_{{{done['alpha']:g}}}\rVert_1$"

@@ -24,8 +24,12 @@ from dsd.optimize import optimize
 from dsd.quality.statistics import gradient_energy, metric_q, noise_level
 
 SHARPNESS = {"metric Q": metric_q, "noise level": noise_level, "gradient energy": gradient_energy}
-LOOKS = {"DSD": MEASURES["DSD_2"], "Style pyramid": MEASURES["Style"], "content": {"color": "0.55", "marker": "o"}}
-HATCHES = {"DSD": "", "Style pyramid": "////"}
+LOOKS = {
+    "DSD": MEASURES["DSD_2"],
+    "Style pyramid": MEASURES["Style"],
+    "content": {"color": "0.4", "marker": "o", "markerfacecolor": "none"},
+}
+RESULT_HATCHES = {"DSD": "", "Style pyramid": "////"}
 
 
 def compute(
@@ -136,7 +140,12 @@ def sharpness(images: Mapping[str, Tensor]) -> pd.DataFrame:
 
 
 def draw(result: Result, width: Width = "page") -> Figure:
-    """Draw the images with a close-up of each, both losses on the way and in the end, and how sharp the results are."""
+    """Draw the images with a close-up of each, both losses on the way and in the end, and how sharp the results are.
+
+    Args:
+        result: from :func:`.load_or_compute`.
+        width: ``"page"``, 5.5 in, or ``"column"``, 8.4 cm.
+    """
     page = width == "page"
     figure = plt.figure(figsize=(figure_width(width), 4.8 if page else 6.2))
     (upper,), (lower,) = figure.subfigures(2, 1, squeeze=False, height_ratios=[2.9, 1.9] if page else [1.8, 4.4])
@@ -167,7 +176,7 @@ def caption(result: Result) -> str:
 
 
 def _draw_way(axis: Axes, table: pd.DataFrame) -> None:
-    for name in HATCHES:
+    for name in RESULT_HATCHES:
         way = table[(table.image == name) & (table.quantity == name)].sort_values("step")
         marked = (len(way) // 6, len(way) // 3 + 1)
         axis.semilogy(way.step, way.value / way.value.iloc[0], markevery=marked, markersize=4, **LOOKS[name])
@@ -179,11 +188,11 @@ def _draw_way(axis: Axes, table: pd.DataFrame) -> None:
 
 
 def _draw_left(axis: Axes, final: pd.DataFrame) -> None:
-    for offset, (image, hatch) in zip((-0.2, 0.2), HATCHES.items(), strict=True):
-        left = [final[loss][image] / final[loss]["content"] for loss in HATCHES]
+    for offset, (image, hatch) in zip((-0.2, 0.2), RESULT_HATCHES.items(), strict=True):
+        left = [final[loss][image] / final[loss]["content"] for loss in RESULT_HATCHES]
         bars = axis.bar(np.arange(2) + offset, left, 0.36, color=LOOKS[image]["color"], hatch=hatch)
         axis.bar_label(bars, fmt="%.2f", fontsize=7)
-    axis.set_xticks(range(2), [f"{loss}\nloss" for loss in HATCHES])
+    axis.set_xticks(range(2), [f"{loss}\nloss" for loss in RESULT_HATCHES])
     axis.margins(y=0.15)
     axis.set_ylabel("Content = 1")
     axis.set_title("(b) Both losses at the end", loc="left")

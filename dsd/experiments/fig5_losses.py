@@ -86,6 +86,10 @@ def compute(
 def draw(result: Result, width: Width = "page") -> Figure:
     """Draw the three losses side by side, with the images' own Gram matrices.
 
+    Args:
+        result: from :func:`.load_or_compute`.
+        width: ``"page"``, 5.5 in, or ``"column"``, 8.4 cm.
+
     Raises:
         ValueError: the images are not those that were compared.
     """
@@ -177,11 +181,11 @@ def draw_losses(
         losses: ``style``, ``style↓`` (of the downscaled images), ``mss``, ``dsd``.
         layer: that the matrices are of.
         alpha: downscaling factor.
-        width: of the figure.
+        width: ``"page"``, 5.5 in, or ``"column"``, 8.4 cm.
     """
     down, dsd = rf"\mathrm{{↓}}_{{{alpha:g}}}", rf"\mathrm{{DSD}}_{{{alpha:g}}}"
     dissimilarities = {image: grams[image] - grams[f"{image}↓"] for image in "xy"}
-    # The few largest entries, those of the diagonal, would leave the others without contrast.
+    # 2 % of the entries, the largest, exceed the scale: with them the others would have no contrast.
     largest = float(np.quantile([*grams.values()], 0.98))
     strongest = float(np.quantile(np.abs([*dissimilarities.values()]), 0.98))
     gram_colors = ScalarMappable(Normalize(0, largest), "viridis")

@@ -84,7 +84,12 @@ def shown_norms(result: Result) -> Mapping[str, float]:
 
 
 def draw(result: Result, width: Width = "page") -> Figure:
-    """Draw the image on its way, with a close-up of each, and ‖DSD‖ over the steps."""
+    """Draw the image on its way, with a close-up of each, and ‖DSD‖ over the steps.
+
+    Args:
+        result: from :func:`.load_or_compute`.
+        width: ``"page"``, 5.5 in, or ``"column"``, 8.4 cm.
+    """
     done, values, page = result.parameters, shown_norms(result), width == "page"
     name = rf"$\Vert$DSD$_{{{done['alpha']:g}}}\Vert_1$"
     figure = plt.figure(figsize=(figure_width(width), 4.8 if page else 4.3))
@@ -104,7 +109,7 @@ def caption(result: Result) -> str:
     """What the figure shows."""
     done = result.parameters
     values = {name: f"{1e3 * value:.3g}" for name, value in shown_norms(result).items()}
-    norm, last = rf"$10^3\,\lVert\mathrm{{DSD}}_{done['alpha']:g}\rVert_1$", done["steps"][-1]
+    norm, last = rf"$10^3\,\lVert\mathrm{{DSD}}_{{{done['alpha']:g}}}\rVert_1$", done["steps"][-1]
     return (
         f"The pixels of one image, changed to make its {norm} at {', '.join(map(pretty, done['layers']))} small "
         f"({done['optimizer']}): from {values['step 0']} to {values[f'step {last}']} after {last} steps. "

@@ -51,14 +51,20 @@ def compute(
 
 
 def draw(result: Result, width: Width = "page") -> Figure:
-    """Draw the histogram, with a tick for each image, and the range that the paper's figure has."""
+    """Draw the histogram, with a tick for each image, and the range that the paper's figure has.
+
+    Args:
+        result: from :func:`.load_or_compute`.
+        width: ``"page"``, 5.5 in, or ``"column"``, 8.4 cm.
+    """
     import seaborn as sns
 
     done = result.parameters
     values = 1e3 * result.table.norm
     first, last = (1e3 * limit for limit in done["limits"])
     step = (last - first) / done["bins"]
-    edges = np.arange(min(first, values.min() // step * step), max(last, values.max()) + step, step)
+    below, above = np.floor((values.min() - first) / step), np.ceil((values.max() - first) / step)
+    edges = first + step * np.arange(min(0, below), max(done["bins"], above) + 1)  # the paper's, continued
     figure, axis = plt.subplots(figsize=(figure_width(width), 2.2))
     sns.histplot(values, bins=edges, color="0.55", edgecolor="white", linewidth=0.3, ax=axis)
     sns.rugplot(values, height=0.04, color="0.1", linewidth=0.5, ax=axis)
@@ -80,9 +86,9 @@ def draw(result: Result, width: Width = "page") -> Figure:
 def caption(result: Result) -> str:
     """What the figure shows."""
     done, norm = result.parameters, result.table.norm
+    symbol = rf"$\lVert\mathrm{{DSD}}_{{{done['alpha']:g}}}\rVert_1$"
     beyond = (~norm.between(*done["limits"])).mean()
-    alpha = f"{done['alpha']:g}"
     return (
-        rf"Histogram of $\lVert\mathrm{{DSD}}_{alpha}\rVert_1$ over {len(norm)} photographs, each a tick. Bins are as "
-        f"wide as the paper's; {beyond:.0%} of the photographs lie outside its range."
+        f"Histogram of {symbol} over {len(norm)} photographs, each a tick. Bins are as wide as the paper's; "
+        f"{beyond:.0%} of the photographs lie outside its range."
     )

@@ -117,7 +117,12 @@ def load(images: str, files: Sequence[str], *, resize: int, crop: int, count: in
 
 
 def draw(result: Result, width: Width = "page") -> Figure:
-    """Draw agreement by layer (dashed lines are what was aimed for) and, at the end, that on other kinds of images."""
+    """Draw agreement by layer (dashed lines are what was aimed for) and, at the end, that on other kinds of images.
+
+    Args:
+        result: from :func:`.load_or_compute`.
+        width: ``"page"``, 5.5 in, or ``"column"``, 8.4 cm.
+    """
     page = width == "page"
     columns = 3 if page else 2
     heights = [1.75, 1.75, 1.75] if page else [1.6, 1.6, 1.6, 1.6, 0.8]

@@ -12,9 +12,9 @@ from matplotlib.figure import Figure
 from dsd.experiments.catalogue import REPOSITORY
 from dsd.experiments.provenance import Result
 
-PER_INCH = 18  # letters of the stamp
+PER_INCH = 18  # letters of the stamp: of 7 pt, the smallest type that journals print, more would be cut off
 LATEX = {
-    **{letter: f"\\{letter}" for letter in "&%#_{}"},
+    **{letter: f"\\{letter}" for letter in "&%#_{}$"},
     "\\": "\\textbackslash{}",
     "~": "\\textasciitilde{}",
     "^": "\\textasciicircum{}",
@@ -44,7 +44,7 @@ def save_figure(
 
     Args:
         figure: what ``draw`` returned.
-        result: what it was drawn from.
+        result: what it was drawn from. If its weights were random, the figure says so in red.
         caption: Markdown without markup but $…$, which is mathematics.
         out_dir: folder; a relative path is one in the repository.
         stamp: write preset, network, data and commit under the figure. The files' metadata has them in any case.
@@ -56,14 +56,13 @@ def save_figure(
         figure.suptitle("RANDOM WEIGHTS: not a result", color="red", fontweight="bold")
     if stamp:
         text = summary(result.provenance)
-        figure.supxlabel(
-            textwrap.fill(text, int(PER_INCH * figure.get_figwidth()), break_on_hyphens=False), fontsize=7, color="0.4"
-        )
+        lines = textwrap.fill(text, int(PER_INCH * figure.get_figwidth()), break_on_hyphens=False)
+        figure.supxlabel(lines, fontsize=7, color="0.4", parse_math=False)
     about = json.dumps(dict(result.provenance) | {"caption": caption}, indent=2, ensure_ascii=False)
     figure.savefig(target.with_suffix(".png"), metadata={"Title": name, "Description": about})
     figure.savefig(target.with_suffix(".pdf"), metadata={"Title": name, "Subject": about})
     place = f"\\includegraphics{{{name}.pdf}}"
-    name = f"{name}-figure" if name == "tab1" else name
+    name = f"{name}-figure" if name.startswith("tab") and not part else name
     target.with_name(f"{name}.tex").write_text(environment("figure", name, place, caption, result), encoding="utf-8")
 
 
@@ -74,8 +73,11 @@ def environment(kind: str, name: str, content: str, caption: str, result: Result
         kind: ``"figure"`` or ``"table"``.
         name: the label's: ``\ref{dsd-fig2}``.
         content: what is placed.
-        caption: as for :func:`save_figure`.
+        caption: text, in which what stands between two $ is mathematics.
         result: whose provenance is written below.
+
+    Returns:
+        The lines of a file.
     """
     title = [f"\\caption{{{latex(caption)}}}", f"\\label{{dsd-{name}}}"]
     lines = [
@@ -84,25 +86,27 @@ def environment(kind: str, name: str, content: str, caption: str, result: Result
         f"\\begin{{{kind}}}",
         "\\centering",
         *([*title, "\\medskip", content] if kind == "table" else [content, *title]),
-        f"\\par\\smallskip\\footnotesize\\raggedright {latex(summary(result.provenance))}",
+        f"\\par\\smallskip\\footnotesize\\raggedright {latex(summary(result.provenance), mathematics=False)}",
         f"\\end{{{kind}}}",
     ]
     return "\n".join(lines) + "\n"
 
 
-def latex(text: str) -> str:
-    r"""Text with $…$ for LaTeX.
+def latex(text: str, *, mathematics: bool = True) -> str:
+    r"""Text for LaTeX.
+
+    Args:
+        text: any.
+        mathematics: what stands between two $ is mathematics, and stays.
 
     Example:
         >>> print(latex("48 % of $x_1$"))
         48 \% of $x_1$
     """
-    parts = re.split(r"(\$[^$]+\$)", text)
-    outside = re.compile("|".join(map(re.escape, LATEX)))
-    return "".join(
-        part if part.startswith("$") and len(part) > 1 else outside.sub(lambda found: LATEX[found[0]], part)
-        for part in parts
-    )
+    parts = re.split(r"(\$[^$]+\$)", text) if mathematics else [text]
+    special = re.compile("|".join(map(re.escape, LATEX)))
+    parts[::2] = [special.sub(lambda match: LATEX[match[0]], part) for part in parts[::2]]
+    return "".join(parts)
 
 
 def summary(origin: Mapping[str, Any]) -> str:

@@ -25,6 +25,7 @@ def run(experiment: Experiment, parameters: Mapping[str, Any], out: Path) -> Non
     """
     import nbformat  # two seconds, which a wrong argument need not wait for
     import papermill
+    from nbclient.exceptions import DeadKernelError
     from papermill.exceptions import PapermillExecutionError
 
     name = experiment.name
@@ -39,10 +40,12 @@ def run(experiment: Experiment, parameters: Mapping[str, Any], out: Path) -> Non
                 cwd=str(REPOSITORY),
                 extra_arguments=["--log-level=ERROR"],  # no warning that cells travel unencrypted on this machine
             )
-        except PapermillExecutionError as error:
+        except (PapermillExecutionError, DeadKernelError) as error:
             for path in folder.iterdir():  # numbers too, where it came as far as those
                 path.replace(out / path.name.replace(name, f"{name}.failed", 1))
-            message = f"{experiment.notebook.name} failed: {error.ename}: {error.evalue}"
+            killed = "its process was killed, often for want of memory; a smaller batch_size or count may help"
+            reason = killed if isinstance(error, DeadKernelError) else f"{error.ename}: {error.evalue}"
+            message = f"{experiment.notebook.name} failed: {reason}"
             raise SystemExit(f"{message}\nIt is kept as {out / name}.failed.ipynb") from None
         notebook = nbformat.read(executed, 4)
         for cell in notebook.cells:  # without stderr: thousands of updates of progress bars

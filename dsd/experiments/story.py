@@ -20,9 +20,13 @@ def show_images(images: Mapping[str, Sequence[Tensor]]) -> Figure:
 
     Args:
         images: by name, float (3, H, W) in [0, 1].
+
+    Returns:
+        The figure, 5.5 in wide.
     """
     columns = max(map(len, images.values()))
-    figure, axes = plt.subplots(len(images), columns, figsize=(5.5, len(images) * (5.5 / columns + 0.2)), squeeze=False)
+    height = len(images) * (min(5.5 / columns, 1.8) + 0.2)
+    figure, axes = plt.subplots(len(images), columns, figsize=(5.5, height), squeeze=False)
     for row, (name, of_set) in zip(axes, images.items(), strict=True):
         row[0].set_title(name, loc="left").set_in_layout(False)
         for axis in row:
@@ -51,6 +55,9 @@ def follow(
         alpha: the scaling factor.
         normalize: as for :func:`dsd.gram_matrix`.
         channels: so many are drawn: the most active ones, in the network's order.
+
+    Returns:
+        The figure, 5.5 in wide: two images, and three matrices with their colour bars. Below them, the layer's ‖DSD‖₁.
     """
     x = image[None].to(network.device)
     grams = gram_matrices(x, network, (1, alpha), normalize)
@@ -69,11 +76,12 @@ def follow(
     canvas[:, : copy.shape[1], : copy.shape[2]] = copy
     _show(axes[1], canvas)
     axes[1].set_title(rf"$x{{\downarrow}}_{{{alpha:g}}}$")
+    # 2 % of the entries, the largest, exceed a colour scale: with them the others would have no contrast.
     largest = float(torch.stack([full, small])[:, shown][:, :, shown].quantile(0.98))
     for axis, (name, matrix) in zip(axes[2:], matrices.items(), strict=True):
         difference = name.startswith("DSD")
         values = matrix[shown][:, shown]
-        limit = float(values.abs().quantile(0.98)) if difference else largest  # few entries, the largest, exceed it
+        limit = float(values.abs().quantile(0.98)) if difference else largest
         colors = {"cmap": "RdBu_r", "vmin": -limit} if difference else {"cmap": "viridis", "vmin": 0}
         picture = axis.imshow(values.numpy(), vmax=limit, interpolation="nearest", **colors)
         axis.set_title(name)

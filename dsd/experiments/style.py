@@ -1,6 +1,7 @@
 """The one look of all figures."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import cycle
 from pathlib import Path
 from typing import Any, Literal
 
@@ -31,6 +32,7 @@ NETWORKS: dict[str, dict[str, Any]] = {  # beside each other
     "vgg19": {"color": "0.15", "marker": "o"},
     "lite": {"color": "#2AA198", "marker": "s"},
 }
+OTHER_COLORS, OTHER_MARKERS = ("0.5", "0.7", "0.35"), "^vPX<>p"  # networks that have no look of their own
 
 
 def figure_width(width: Width) -> float:
@@ -41,6 +43,23 @@ def figure_width(width: Width) -> float:
     """
     check_choice(width, "width", list(WIDTHS))
     return WIDTHS[width]
+
+
+def looks_of(networks: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """The colour and the marker of each network, as keywords of matplotlib's ``plot``.
+
+    Args:
+        networks: names. Those in `NETWORKS` keep their looks; of the others, each takes the next grey and marker.
+
+    Example:
+        >>> looks_of(["lite", "resnet18"])["resnet18"]
+        {'color': '0.5', 'marker': '^'}
+    """
+    names = dict.fromkeys(networks)
+    others = [name for name in names if name not in NETWORKS]
+    greys = zip(others, cycle(OTHER_COLORS), cycle(OTHER_MARKERS), strict=False)
+    further = {name: {"color": color, "marker": marker} for name, color, marker in greys}
+    return {name: (NETWORKS | further)[name] for name in names}
 
 
 def use_style() -> None:

@@ -2,6 +2,7 @@
 
 import tempfile
 from collections.abc import Sequence
+from itertools import cycle
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -18,7 +19,17 @@ from dsd.data.rated import RatedImages
 from dsd.data.rated_sets import load_rated
 from dsd.experiments.provenance import Computed, Result
 from dsd.experiments.style import MEASURES, Width, figure_width, pretty
-from dsd.experiments.tab1_tables import NETWORKS, correlations_of, of_paper, ranks, set_name, sets_of, short, symbol
+from dsd.experiments.tab1_tables import (
+    NETWORK_NAMES,
+    REFERENCES,
+    correlations_of,
+    of_paper,
+    ranks,
+    set_name,
+    sets_of,
+    short,
+    symbol,
+)
 from dsd.quality.comparison import analyse, in_columns, next_reference
 from dsd.quality.evaluate import agreement
 from dsd.quality.full_reference import score_all
@@ -74,14 +85,19 @@ def compute(
 
 
 def draw(result: Result, width: Width = "page") -> Figure:
-    """Draw the paper's correlations beside ours, each with its interval; ranks on grey; other paddings as strokes."""
+    """Draw the paper's correlations beside ours, each with its interval; ranks on grey; other paddings as strokes.
+
+    Args:
+        result: from :func:`.load_or_compute`.
+        width: ``"page"``, 5.5 in, or ``"column"``, 8.4 cm.
+    """
     sets = list(result.provenance["datasets"].values())
     rows = correlations_of(result, sets[0]["dataset"])
     first = (rows.measure != rows.measure.shift()).to_numpy()
     y = np.arange(len(rows)) + 1.4 * first.cumsum()  # above each measure its name
     figure, axes = plt.subplots(1, 1 + len(sets), sharey=True, figsize=(figure_width(width), 1.3 + 0.125 * y[-1]))
     _draw_panel(axes[0], of_paper(rows), y, width)
-    axes[0].set_title("Paper: PieAPP,\n40 references")
+    axes[0].set_title(f"Paper: PieAPP,\n{REFERENCES} references")
     paddings: dict[str, Line2D] = {}
     for axis, data in zip(axes[1:], sets, strict=True):
         rows = correlations_of(result, data["dataset"])
@@ -90,11 +106,11 @@ def draw(result: Result, width: Width = "page") -> Figure:
         more = result.table[(result.table.kind == "correlation") & (result.table.dataset == data["dataset"])]
         more = more[more.measure.isin(rows.measure) & ~more.padding.isin(rows.padding)]
         place = dict(zip(rows.measure + rows.layer, y, strict=True))
-        for (padding, other), marker in zip(more.groupby("padding"), OTHER_PADDINGS, strict=False):
+        for (padding, other), marker in zip(more.groupby("padding"), cycle(OTHER_PADDINGS), strict=False):
             at = [place[key] for key in other.measure + other.layer]
             (paddings[padding],) = axis.plot(other.pearson, at, marker, markersize=6, color="0", markeredgewidth=0.7)
     names = dict(zip(y[first] - 1, rows.measure[first].map(symbol), strict=True))
-    axes[0].set_yticks([*names, *y], [*names.values(), *rows.layer.replace(NETWORKS).map(pretty)])
+    axes[0].set_yticks([*names, *y], [*names.values(), *rows.layer.replace(NETWORK_NAMES).map(pretty)])
     for label in axes[0].get_yticklabels()[: len(names)]:
         label.set_fontweight("bold")
     axes[0].set_ylim(y[-1] + 0.7, y[0] - 1.7)

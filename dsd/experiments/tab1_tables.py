@@ -1,7 +1,7 @@
 """Table 1 in print: the correlations of each set of images as Markdown and as LaTeX."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +15,10 @@ from dsd.experiments.provenance import Result
 from dsd.experiments.style import pretty
 from dsd.quality.comparison import column
 
-NETWORKS = {"alexnet": "AlexNet", "squeezenet": "SqueezeNet"}
+NETWORK_NAMES = {"alexnet": "AlexNet", "squeezenet": "SqueezeNet"}
 SETS = {"live": "LIVE", "tid2013": "TID2013"}
-PAPER = "Paper: PieAPP (40 references, 4800 pairs)"
+REFERENCES = paper.FULL_REFERENCE["references"]
+PAPER = f"Paper: PieAPP ({REFERENCES} references, 4800 pairs)"
 
 
 def sets_of(result: Result) -> dict[str, str]:
@@ -87,16 +88,30 @@ def _arranged(rows: pd.DataFrame, cell: Callable[[Mapping[str, Any]], str]) -> p
     for row in rows.to_dict("records"):
         name, layer = row["measure"], row["layer"]
         if name == "LPIPS":
-            name, layer = f"LPIPS, whole {NETWORKS[layer]}", last
+            name, layer = f"LPIPS, whole {NETWORK_NAMES[layer]}", last
         cells.setdefault(name, {})[pretty(layer)] = cell({str(key): value for key, value in row.items()})
     return pd.DataFrame.from_dict(cells, orient="index").fillna("")
 
 
 def markdown(cells: pd.DataFrame) -> str:
-    """A table of text as Markdown."""
-    lines = [["Measure", *cells.columns], ["---"] * (1 + len(cells.columns))]
-    lines += [[str(name), *row] for name, row in zip(cells.index, cells.to_numpy(), strict=True)]
-    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+    """Measures × layers as Markdown."""
+    return markdown_table(["Measure", *cells.columns], cells.itertuples())
+
+
+def markdown_table(head: Sequence[str], rows: Iterable[Iterable[str]]) -> str:
+    """A table of text as Markdown.
+
+    Args:
+        head: names of the columns.
+        rows: each as long as the head.
+
+    Example:
+        >>> print(markdown_table(["a", "b"], [["1", "2"]]), end="")
+        | a | b |
+        | --- | --- |
+        | 1 | 2 |
+    """
+    return "".join(f"| {' | '.join(line)} |\n" for line in (head, ["---"] * len(head), *rows))
 
 
 def tabular(rows: pd.DataFrame, title: str) -> str:

@@ -24,6 +24,10 @@ WORDS = {  # for LIVE's short names
 def draw_types(result: Result, width: Width = "page") -> Figure | None:
     """Draw, by type of distortion, DSD_2's lead over others, and which types each is too hard or too soft on.
 
+    Args:
+        result: of Table 1.
+        width: ``"page"``, 5.5 in, or ``"column"``, 8.4 cm.
+
     Returns:
         None where no set says which distortion an image has.
     """

@@ -40,7 +40,7 @@ def dissimilarities(
         photographs: the views.
         pairs: indices of two views each.
         kind: what the pairs are called.
-        encode: batch of images → Gram matrices of both scales, see :func:`encode_scales`.
+        encode: batch of images → Gram matrices of both scales, see :func:`.encode_scales`.
         batch_size: views encoded at a time (an odd number: one more).
         workers: processes that load images; 0 loads in this one.
 
@@ -82,7 +82,7 @@ def summarise(values: pd.DataFrame, *, resamples: int = 2000, seed: int = 0) -> 
         its `ratio` is Self's with this padding less Self's with the padding `minus`. All with `_low` and `_high`.
 
     Raises:
-        ValueError: all images are equal.
+        ValueError: images without Random pairs, or whose Random pairs are all equal or not finite.
     """
     rows: list[tuple] = []
     selves: dict[tuple, dict[Any, pd.Series]] = {}
@@ -91,9 +91,11 @@ def summarise(values: pd.DataFrame, *, resamples: int = 2000, seed: int = 0) -> 
     ):
         pairs = {kind: of_kind[["between", "own"]] for kind, of_kind in group.groupby("kind", sort=False)}
         means = {kind: _means(pairs[kind], resamples, [seed, kind == "Random"]) for kind in pairs}
+        if "Random" not in means:
+            raise ValueError(f"{images} has no Random pairs, which the others are compared with")
         random = means["Random"].between
-        if not random[0]:
-            raise ValueError("the images do not differ from each other: there is nothing to compare")
+        if not random[0] > 0:
+            raise ValueError(f"Random pairs of {images} must differ from each other, their mean is {random[0]:g}")
         counts = {kind: len(of_kind) for kind, of_kind in pairs.items()} | {"Self": 2 * len(pairs["Random"])}
         values_of = {kind: mean.between for kind, mean in means.items()} | {"Self": means["Random"].own}
         for kind, mean in values_of.items():

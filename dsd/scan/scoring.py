@@ -1,5 +1,6 @@
 """From the images of a collection to the rows of its table: decoding, batches, the network."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
@@ -53,7 +54,8 @@ class Views(Dataset[Decoded]):
             return size, str(error), Stamp()  # without a stamp it is tried again
         except Exception as error:  # decoders raise what they like, and it is one image's failure
             reason = str(error) or type(error).__name__
-            if isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and "memory" in reason):  # torch's
+            of_torch = isinstance(error, RuntimeError) and re.search("allocate memory|out of memory", reason)
+            if isinstance(error, MemoryError) or of_torch:
                 return size, MemoryError(f"{item.path}: {reason}"), stamp
             return size, printable(reason), stamp
 

@@ -1,12 +1,14 @@
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
-from scipy.stats import spearmanr
 
 from dsd import VGG19, dsd_norm, paper
 from dsd.experiments import fig3_extremes, provenance
 from dsd.experiments.style import WIDTHS
+from dsd.quality.follows import follows
 from dsd.quality.statistics import STATISTICS
 
 
@@ -54,9 +56,18 @@ def test_draws_both_ends_and_the_papers_classes(parameters, tmp_path):
         assert [text.get_text() for text in classes.get_legend().get_texts()] == ["here", "paper"]
         assert [text.get_text() for text in correlations.get_legend().get_texts()] == ["vgg19", "lite"]
     caption = fig3_extremes.caption(result)
-    contrast = fig3_extremes.follows(result.table, ["vgg19"]).contrast.item()
+    contrast = follows(fig3_extremes.of_panel(result.table, "images"), ["vgg19"]).contrast.item()
     assert f"contrast {contrast:.2f}" in caption
     assert "among 28, with" in caption
+
+
+def test_any_backbone_and_any_number_of_further_ones_are_drawn(parameters, tmp_path):
+    result = provenance.load_or_compute(fig3_extremes, parameters, tmp_path)
+    names = ["resnet18", *(f"folder/{k}.pth" for k in range(6))]
+    table = result.table.assign(**dict.fromkeys(names, result.table.vgg19))
+    result.provenance["parameters"] |= {"backbone": names[0], "also": names[1:]}
+    figure = fig3_extremes.draw(replace(result, table=table))
+    assert len(figure.axes[-1].get_legend().get_texts()) == 7
 
 
 def test_other_images_are_not_drawn(parameters, images, tmp_path):
@@ -74,10 +85,6 @@ def test_summaries():
     assert classes["mean"].is_monotonic_increasing
     assert classes.loc["b", "std"] == pytest.approx(table.vgg19[8:11].std())
     assert classes["count"].to_dict() == {"a": 2, "b": 3, "c": 1}
-    correlation = fig3_extremes.follows(table, ["vgg19", "vgg19"])
-    assert correlation.shape == (1, 3)
-    expected = spearmanr(table.vgg19[:6], table.contrast[:6]).statistic
-    assert correlation.loc["vgg19", "contrast"] == pytest.approx(expected)
 
 
 def test_networks_by_name_or_file():
@@ -86,30 +93,3 @@ def test_networks_by_name_or_file():
     assert networks["lite"].layers == ("relu2_1",)
     with pytest.raises(FileNotFoundError, match=r"no weight file at nowhere\.pth"):
         fig3_extremes.load_networks("lite", ["nowhere.pth"], ["relu2_1"], "random")
-
-
-def test_intervals_are_over_photographs_not_views():
-    random = np.random.default_rng(0)
-    table = pd.DataFrame(random.random((30, 4)), columns=["vgg19", *STATISTICS])
-    table = table.assign(panel="images", group="x", file=[f"{k}.png" for k in range(30)])
-    once = fig3_extremes.intervals(table, ["vgg19"], seed=1, resamples=50)
-    twice = fig3_extremes.intervals(pd.concat([table, table]), ["vgg19"], seed=1, resamples=50)
-    pd.testing.assert_frame_equal(once, twice)
-    values = fig3_extremes.follows(table, ["vgg19"]).stack()
-    assert (once.low < values).all()
-    assert (values < once.high).all()
-
-
-@pytest.mark.parametrize(
-    ("values", "followed"),
-    [
-        ((0.5, 0.1, 0.4), "contrast and colourfulness"),
-        ((0.5, 0.1, 0.2), "contrast"),
-        ((0.1, 0.4, 0.2), "texture, too"),
-        ((0.1, 0.2, 0.2), "not decided"),
-    ],
-)
-def test_what_it_follows_more_than_texture(values, followed):
-    middle = np.array(values)
-    ends = pd.DataFrame({"low": middle - 0.08, "high": middle + 0.08}, STATISTICS)
-    assert fig3_extremes.followed(ends) == followed

@@ -59,5 +59,10 @@ def test_the_ground_truth_and_the_papers_values_are_shown(parameters, tmp_path):
         assert figure.axes[-1].get_xlim()[0] < 0  # the first marker is whole
 
 
+def test_the_caption_takes_any_factor(parameters, tmp_path):
+    result = provenance.load_or_compute(fig6_minimise, parameters | {"alpha": 1.5}, tmp_path)
+    assert r"\mathrm{DSD}_{1.5}\rVert" in fig6_minimise.caption(result)
+
+
 def test_the_paper_prints_values_at_the_steps_that_are_shown():
     assert [0, *paper.FIG6["steps"]] == list(paper.FIG6_VALUES)

@@ -1,3 +1,5 @@
+import numpy as np
+import pandas as pd
 import pytest
 from matplotlib.patches import Rectangle
 
@@ -30,3 +32,14 @@ def test_norms_are_summed_over_layers_and_all_are_shown(parameters_of, tmp_path)
         assert sum(bar.get_height() for bar in bars) == 6  # none is cut off
     assert "over 6 photographs" in fig7_histogram.caption(result)
     assert "33% of the photographs lie outside its range" in fig7_histogram.caption(result)
+
+
+def test_bins_are_the_papers_continued(parameters_of):
+    norms = [0.5e-3, 3e-3, 5e-3, 14e-3]  # the paper's bins: from 3.5 to 8.5, each 2.5 wide
+    done = parameters_of("fig7") | {"limits": [3.5e-3, 8.5e-3], "bins": 2, "alpha": 1.5}
+    result = provenance.Result("fig7", pd.DataFrame({"norm": norms}), {"parameters": done})
+    (axis,) = fig7_histogram.draw(result).axes
+    bars = [patch for patch in axis.patches if isinstance(patch, Rectangle)]
+    np.testing.assert_allclose([bar.get_x() for bar in bars], np.arange(-1.5, 15, 2.5))
+    assert [bar.get_height() for bar in bars] == [1, 1, 1, 0, 0, 0, 1]
+    assert r"\mathrm{DSD}_{1.5}\rVert" in fig7_histogram.caption(result)

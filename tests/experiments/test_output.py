@@ -68,6 +68,15 @@ def test_latex_leaves_mathematics_alone():
     assert r"a\_b, 10\textsuperscript{$-$3}, 3 $\times$ 4 $-$ 1, \#1" in text
 
 
+def test_a_price_is_no_mathematics(figure, result, tmp_path):
+    assert output.latex("$5 and 3%, then $6", mathematics=False) == r"\$5 and 3\%, then \$6"
+    assert output.latex("costs $5") == r"costs \$5"
+    data = result.provenance["datasets"]["images"] | {"summary": "for $5 and 3%, then $6_"}
+    priced = provenance.Result("fig0", result.table, {**result.provenance, "datasets": {"images": data}})
+    output.save_figure(figure, priced, "", tmp_path)
+    assert r"for \$5 and 3\%, then \$6\_" in (tmp_path / "fig0.tex").read_text()
+
+
 def test_latex_places_the_figure(figure, result, tmp_path):
     output.save_figure(figure, result, "50 % of $x$", tmp_path)
     text = (tmp_path / "fig0.tex").read_text()

@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 import pytest
+from nbclient.exceptions import DeadKernelError
 
 from dsd.experiments.__main__ import main
 from dsd.experiments.catalogue import list_experiments
@@ -36,6 +37,15 @@ def test_a_failed_notebook_leaves_nothing_that_looks_done(tmp_path):
     assert "fig2_dissimilarity.ipynb failed: FileNotFoundError: no folder 2021 #1: where" in done.stderr
     assert {path.name for path in tmp_path.iterdir()} == {"fig2.png", "fig2.failed.ipynb"}
     assert (tmp_path / "fig2.png").read_text() == "an earlier one"
+
+
+def test_a_killed_notebook_says_so(tmp_path, monkeypatch):
+    def killed(*_, **__):
+        raise DeadKernelError("Kernel died")
+
+    monkeypatch.setattr("papermill.execute_notebook", killed)
+    with pytest.raises(SystemExit, match=r"fig7_histogram\.ipynb failed: its process was killed, often"):
+        main(["run", "fig7", "--out", str(tmp_path)])
 
 
 def test_numbers_computed_without_jupyter_are_the_notebooks(tmp_path, monkeypatch):

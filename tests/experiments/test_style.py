@@ -29,6 +29,15 @@ def test_no_two_looks_are_the_same(looks):
     assert not colors & {to_hex(color) for color in style.COLORS.values()}  # one meaning per colour
 
 
+def test_every_network_has_a_look():
+    names = ["vgg19", "resnet18", "lite", *"abc", "resnet18"]
+    looks = style.looks_of(names)
+    assert looks == style.looks_of(names[:-1])
+    assert [looks[name] for name in ("vgg19", "lite")] == [style.NETWORKS[name] for name in ("vgg19", "lite")]
+    assert len({(look["color"], look["marker"]) for look in looks.values()}) == len(looks) == 6
+    assert len(style.looks_of(map(str, range(50)))) == 50
+
+
 def test_figures_have_one_of_two_widths():
     assert style.figure_width("page") == 5.5
     assert style.figure_width("column") * 2.54 == pytest.approx(8.4)

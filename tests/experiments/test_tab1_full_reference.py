@@ -153,6 +153,15 @@ def test_the_three_highest_of_a_panel_are_shaded():
     assert [text.get_text() for text in figure.legends[0].texts] == ["highest", "second", "third", "reflect padding"]
 
 
+def test_every_other_padding_is_drawn():
+    one = result("one")
+    row = one.table[one.table.padding == "reflect"]
+    more = [row.assign(padding=f"other {k}") for k in range(3)]
+    figure = tab1.draw(replace(one, table=pd.concat([one.table, *more], ignore_index=True)))
+    names = [text.get_text() for text in figure.legends[0].texts]
+    assert names[3:] == ["other 0 padding", "other 1 padding", "other 2 padding", "reflect padding"]
+
+
 def test_equal_numbers_share_a_rank():
     assert tab1_tables.ranks(pd.DataFrame({"pearson": [0.5, 0.7141, 0.7144, 0.8]})).to_list() == [4, 2, 2, 1]
 

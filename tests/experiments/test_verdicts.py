@@ -6,9 +6,12 @@ import re
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 from dsd import paper
 from dsd.experiments import verdicts
+from dsd.experiments.provenance import Result
+from dsd.quality.statistics import STATISTICS
 from tests.conftest import REPOSITORY
 
 SAMPLE = REPOSITORY / "figures" / "sample"
@@ -33,7 +36,7 @@ def test_the_committed_table_is_up_to_date(rows):
 def test_every_item_of_the_paper_has_a_row(rows):
     items = " ".join(row.item for row in rows)
     numbers = {int(number) for number in re.findall(r"\d+", re.sub(r"Tab\. \d|Sec\. [\d.]+", "", items))}
-    assert numbers | {5} == set(range(1, 12))  # Fig. 5 is a drawing that says nothing
+    assert numbers == set(range(1, 12))
     assert {f"Tab. {number}" for number in (1, 2, 3)} <= {row.item for row in rows}
 
 
@@ -41,7 +44,7 @@ def test_numbers_are_those_of_the_files(rows):
     table = pd.read_csv(SAMPLE / "fig1.csv")
     small = table[(table.alpha == 4) & ~table.enlarged].set_index("view").label
     whole = table[table.alpha == 1].set_index("view").label
-    assert f"{np.mean(small != whole):.0%} at α = 4" in of(rows, "Fig. 1", "").here
+    assert f"{np.mean(small != whole):.0%} do at α = 4" in of(rows, "Fig. 1", "").here
 
     table = pd.read_csv(SAMPLE / "tab1.csv")
     live = table[(table.kind == "correlation") & (table.dataset == "live") & (table.padding == "zeros")]
@@ -61,9 +64,10 @@ def test_a_difference_is_read_either_way_round(rows):
     table = pd.read_csv(SAMPLE / "tab1.csv")
     table = table[(table.kind == "next reference") & (table.measure == "LPIPS") & (table.layer == "alexnet")]
     row = table[table.minus == "DSD_2 relu5_1 zeros"].iloc[0]
-    shown = of(rows, "Tab. 1", "DSD_2 − LPIPS")
-    assert shown.here == f"{-row.pearson:+.2f} [{-row.pearson_high:+.2f}, {-row.pearson_low:+.2f}]"
-    assert shown.verdict == "direction only"
+    shown = of(rows, "Tab. 1", "DSD_2 at ReLU5_1 − LPIPS")
+    expected = f"{-row.pearson:+.2f} [{-row.pearson_high:+.2f}, {-row.pearson_low:+.2f}]"
+    assert shown.here == expected.replace("-", "−")
+    assert shown.verdict == "same direction"
 
 
 def test_data_and_weights_are_the_papers_only_where_they_are(rows):
@@ -71,3 +75,95 @@ def test_data_and_weights_are_the_papers_only_where_they_are(rows):
     assert not weights.startswith("dcbb9e9d")
     assert {row.same_weights for row in rows} == {"no", "–"}
     assert {row.item for row in rows if row.same_data == "yes"} == {"Fig. 4"}
+
+
+def made_up(table, images=None, sha="2716df10", **parameters):
+    """A result with two sets of images, as far as a verdict looks at it."""
+    datasets = {"images": {"dataset": "photographs", "summary": "photographs"}}
+    return Result(
+        "fig",
+        pd.DataFrame(table),
+        {"parameters": parameters, "weights_sha256": sha, "datasets": datasets},
+        images or {},
+    )
+
+
+@pytest.mark.parametrize(("far", "verdict"), [(0.9, "same direction"), (0.1, "**not reproduced**")])
+def test_fig1_labels_often_change_to_another_kind(far, verdict):
+    views = range(20)
+    whole = [{"view": k, "group": k, "file": k, "alpha": 1.0, "enlarged": False, "label": "baboon"} for k in views]
+    small = [
+        {**row, "alpha": alpha, "label": "plunger" if row["view"] < 20 * far else "langur"}
+        for alpha in (2.0, 4.0)
+        for row in whole
+    ]
+    (row,) = verdicts._figure1(made_up(whole + small, sha="dcbb9e9d01"))
+    assert (row.verdict, row.same_weights) == (verdict, "yes")
+    assert row.here.startswith(f"100% do at α = 2, {far:.0%} to another kind of thing; 100% do at α = 4")
+
+
+@pytest.mark.parametrize(
+    ("patches", "deep", "expected"),
+    [
+        (0.1, 0.9, ["same direction"] * 2),
+        (0.6, 0.3, ["**not reproduced**"] * 2),
+        (0.1, 1.6, ["same direction", "larger"]),
+    ],
+)
+def test_fig2_self_beside_random(patches, deep, expected):
+    rows = [
+        {
+            "images": "photographs",
+            "side": 8,
+            "kind": "Self",
+            "descriptor": descriptor,
+            "padding": padding,
+            "ratio": ratio,
+        }
+        for descriptor, padding, ratio in (("n=5", "none", patches), ("relu4_1", "zeros", deep))
+    ]
+    table = pd.DataFrame(rows).assign(ratio_low=lambda t: t.ratio - 0.05, ratio_high=lambda t: t.ratio + 0.05)
+    done = {"crop": 8, "patch_sizes": [5], "layers": ["relu4_1"], "paddings": ["zeros"]}
+    assert [row.verdict for row in verdicts._figure2(made_up(table, **done))] == expected
+
+
+@pytest.mark.parametrize(
+    ("of", "verdict"),
+    [
+        ("high-frequency energy", "same direction"),
+        ("contrast", "**not reproduced**"),
+        (None, "not decided"),
+    ],
+)
+def test_fig3_what_the_norm_follows(of, verdict):
+    generator = np.random.default_rng(0)
+    table = pd.DataFrame({name: generator.random(200) for name in STATISTICS})
+    table["vgg19"] = table[of] if of else generator.random(200)
+    table = table.assign(panel="images", group=range(200), file="a")
+    row, *_ = verdicts._figure3(made_up(table, backbone="vgg19", seed=0))
+    assert row.verdict == verdict
+
+
+def test_sharper_is_a_higher_q_without_more_noise():
+    generator = torch.Generator().manual_seed(0)
+    fine = torch.arange(64) // 4 % 2 * torch.ones(3, 64, 1)
+    noise = torch.randn(3, 64, 64, generator=generator)
+    images = {"fine": 0.4 + 0.2 * fine + 0.002 * noise, "flat": 0.49 + 0.02 * fine + 0.004 * noise}
+    images["noisy"] = (images["fine"] + 0.2 * torch.randn(3, 64, 64, generator=generator)).clamp(0, 1)
+    result = made_up({}, images)
+    assert verdicts._sharper(result, "fine", "flat")[1] == "same direction"
+    assert verdicts._sharper(result, "flat", "fine")[1] == "**not reproduced**"
+    assert verdicts._sharper(result, "noisy", "flat")[1] == "**not reproduced**"
+
+
+@pytest.mark.parametrize(("spread", "verdict"), [(5, "same direction"), (2, "**not reproduced**")])
+def test_fig7_values_differ_widely(spread, verdict):
+    (row,) = verdicts._figure7(made_up({"norm": np.linspace(0.01, 0.01 * spread, 101)}))
+    assert row.verdict == verdict
+    assert row.here.endswith(f"all from 10 to {10 * spread}")
+
+
+def test_a_readme_without_marks_is_an_error(tmp_path):
+    (tmp_path / "README.md").write_text(f"nothing {verdicts.END}{verdicts.BEGIN}")
+    with pytest.raises(ValueError, match="must have the lines <!-- verdicts: begin --> and <!-- verdicts: end -->"):
+        verdicts.write(tmp_path / "README.md")

@@ -68,7 +68,7 @@ def test_equal_images_are_an_error_not_a_division_by_zero(photographs):
     def nothing(x):
         return {(24, "zeros", "nothing"): (torch.zeros(len(x), 2, 2), torch.zeros(len(x), 2, 2))}
 
-    with pytest.raises(ValueError, match="the images do not differ"):
+    with pytest.raises(ValueError, match="must differ from each other, their mean is 0"):
         summarise(dissimilarities(photographs, [(0, 1), (2, 3)], "Random", nothing))
 
 
@@ -106,3 +106,12 @@ def test_summary_against_a_bootstrap_written_out():
     of_difference = summary.loc[("zeros", "Difference")]
     assert of_difference.ratio == pytest.approx((own["zeros"] - own["reflect"]).mean() / between["Random"].mean())
     assert of_difference["count"] == 600
+
+
+def test_nothing_to_compare_with_is_an_error():
+    values = pd.DataFrame({"between": [1.0, 2.0], "own": [1.0, 1.0]})
+    values = values.assign(images="set", side=24, padding="zeros", descriptor="d", kind="Random")
+    with pytest.raises(ValueError, match="set has no Random pairs"):
+        summarise(values.assign(kind="Same class"))
+    with pytest.raises(ValueError, match="must differ from each other, their mean is nan"):
+        summarise(values.assign(between=[1.0, np.nan]))
