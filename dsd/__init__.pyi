@@ -16,9 +16,12 @@ from .losses import (
     PerceptualLoss,
     StyleLoss,
 )
+from .noref.q_dsd import QDSD
 from .precision import full_precision
 from .quality.accumulated import ImageMetric
+from .quality.brisque import BRISQUE
 from .quality.metrics import list_metrics
+from .quality.niqe import NIQE
 from .quality.norms import norms
 from .quality.scoring import create_metric
 from .resize import downscale
@@ -27,7 +30,10 @@ from .restore.degrade import low_resolution
 __version__: str
 __all__ = [
     "BACKBONES",
+    "BRISQUE",
     "LAYERS",
+    "NIQE",
+    "QDSD",
     "VGG19",
     "AlexNet",
     "ContextualLoss",

@@ -37,7 +37,18 @@ FULL_REFERENCE: dict[str, Any] = {  # Table 1
     "alphas": [2, 4],
     "lpips": ["alexnet", "squeezenet"],
     "references": 40,  # of PieAPP's test set
+    "pairs": 4800,  # of PieAPP's test set
     "bandwidths": {"Style": 500, "MSS": 1000},  # k of the logistic function, by measure
+}
+NO_REFERENCE: dict[str, Any] = {  # Table 2; training of ψ
+    "layers": ["relu1_2", "relu2_1", "relu2_2", "relu3_1"],
+    "alphas": [2, 4],
+    "side": 80,  # of a downscaled crop
+    "batch": 16,
+    "rate": 2e-4,  # of Adam
+    "halved": [0.4, 0.8],  # parts of the steps after which the rate is halved: 800 and 1600 of 2000 epochs
+    "steps": 50_000,  # 2000 epochs of 25
+    "bandwidths": {"NIQE": 2, "DSD_4": 100, "BRISQUE": 1},  # k of the logistic function, by measure
 }
 
 # Printed results.

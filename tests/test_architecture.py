@@ -15,7 +15,7 @@ IDEA = {
     *("atomic", "backbones", "checkpoint", "checks", "contextual", "descriptor", "gram", "losses", "optimize"),
     *("paper", "paths", "precision", "resize", "versions"),
 }
-SERVICES = {"cli", "data", "distil", "quality", "restore", "scan", "training"}
+SERVICES = {"cli", "data", "distil", "noref", "quality", "restore", "scan", "training"}
 STOREYS = {**dict.fromkeys(IDEA, 0), **dict.fromkeys(SERVICES, 1), "experiments": 2}
 # What the idea may import from outside at the top of a module; what only some function needs, it imports itself.
 OUTSIDE = {"torch", "numpy", "safetensors", "tqdm"}
@@ -141,7 +141,8 @@ def definitions(tree):
 
 
 # What torch, torchmetrics or dataclasses call.
-CALLED_FROM_OUTSIDE = {"forward", "backward", "train", "update", "compute", "full_state_update", "is_differentiable"}
+CALLED_FROM_OUTSIDE = {"forward", "backward", "train", "extra_repr", "update", "compute"}
+CALLED_FROM_OUTSIDE |= {"full_state_update", "is_differentiable"}
 
 
 def test_every_public_name_is_used():

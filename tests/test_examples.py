@@ -5,7 +5,9 @@ import subprocess
 import sys
 
 import pandas as pd
+import pytest
 
+from dsd import create_metric
 from tests.conftest import REPOSITORY
 
 
@@ -26,7 +28,10 @@ def run(name, *arguments, cwd):
 def test_score_two_files(tmp_path):
     lines = [line.split() for line in run("score_two_files.py", cwd=tmp_path).splitlines()]
     assert [line[0] for line in lines] == ["dsd", "style", "perceptual", "psnr"]
-    assert all(float(line[1]) > 0 for line in lines)
+    sample = REPOSITORY / "figures" / "sample"
+    for name, value, *_ in lines:
+        score = create_metric(name, "lite", device="cpu")(sample / "fig6_step-0.png", sample / "fig6_original.png")
+        assert float(value) == pytest.approx(score.item(), rel=1e-4)
 
 
 def test_train_with_the_loss(tmp_path):

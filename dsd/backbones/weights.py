@@ -1,13 +1,16 @@
 """One way to find a network's weights, to check them and to load them."""
 
 import hashlib
+import json
 import re
 import zipfile
 from collections.abc import Collection, Mapping, Sequence
 from http.client import HTTPException
 from pathlib import Path
+from typing import Any
 
 import torch
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load as load_safetensors
 from torch import Tensor, nn
 
@@ -58,7 +61,7 @@ def load_weights(
 
 
 def fill(
-    parameters: Mapping[str, nn.Parameter],
+    parameters: Mapping[str, Tensor],
     state: Mapping[str, Tensor],
     source: str,
     network: str,
@@ -183,6 +186,19 @@ def read_state(path: Path) -> tuple[Mapping[str, Tensor], str]:
     if strange := [key for key, value in state.items() if not isinstance(value, Tensor)]:
         raise ValueError(f"{path} must hold a state dict of tensors, its {strange[0]!r} is none")
     return state, digest
+
+
+def read_about(path: Path) -> dict[str, Any]:
+    """What a safetensors file that was written here says about itself; {} where it says nothing.
+
+    Raises:
+        ValueError: it cannot be read.
+    """
+    try:
+        with safe_open(path, "pt") as file:
+            return dict(json.loads((file.metadata() or {}).get("about", "{}")))
+    except (SafetensorError, ValueError, TypeError) as error:
+        raise ValueError(f"{path} is not a readable weight file: {error}") from error
 
 
 def read_compressed_classifier(path: Path) -> tuple[dict[str, Tensor], str]:

@@ -2,7 +2,7 @@
 
 import argparse
 
-from dsd.cli.parsers import check_file, check_out
+from dsd.cli.arguments import check_file, check_out
 from dsd.paths import find_folder
 
 
@@ -22,4 +22,25 @@ def run_convert_live(options: argparse.Namespace) -> int:
     from dsd.data.convert_live import convert_live
 
     print(convert_live(options.folder))
+    return 0
+
+
+def run_convert_niqe(options: argparse.Namespace) -> int:
+    """Write NIQE's parameters."""
+    check_file(options.parameters)
+    check_out(options.out, "OUT")
+    from dsd.data.convert_live_models import convert_niqe
+
+    print(convert_niqe(options.parameters, options.out))
+    return 0
+
+
+def run_convert_brisque(options: argparse.Namespace) -> int:
+    """Write BRISQUE's parameters."""
+    check_file(options.model)
+    check_file(options.ranges)
+    check_out(options.out, "OUT")
+    from dsd.data.convert_live_models import convert_brisque
+
+    print(convert_brisque(options.model, options.ranges, options.out))
     return 0

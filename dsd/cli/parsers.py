@@ -2,17 +2,16 @@
 
 import argparse
 import os
-from math import isfinite
 from pathlib import Path
 from typing import NoReturn
 
 from dsd import __version__
-from dsd.backbones import BACKBONES, check_backbone, check_device
+from dsd.backbones import BACKBONES
+from dsd.cli.arguments import pixels
 from dsd.cli.output import escape
+from dsd.paper import NO_REFERENCE
 
 DEVICES = "cuda, cpu (cuda where there is one)"
-# What dsd.backbones.base.Precision allows, known before torch is imported.
-PRECISIONS = ("float32", "bfloat16")
 
 
 class _Parser(argparse.ArgumentParser):
@@ -37,9 +36,10 @@ def command_line() -> argparse.ArgumentParser:
     _add_score(
         commands.add_parser(
             "score",
-            help="compare distorted images with their references",
+            help="compare distorted images with their references, or score images without any",
             description="Compare a distorted image with its reference, or all of a folder with those of the same name "
-            "(whatever the suffix) in another. With --out, the same command goes on where it was interrupted.",
+            "(whatever the suffix) in another: --reference and --distorted. Or score an image or a folder by measures "
+            "without a reference: IMAGES. With --out, the same command goes on where it was interrupted.",
         )
     )
     _add_scan(
@@ -57,6 +57,23 @@ def command_line() -> argparse.ArgumentParser:
             help="VGG-19 lite, distilled from VGG-19",
             description="Distil VGG-19 lite from VGG-19. It needs VGG-19's weights and, under DSD_DATA, "
             "imagenet-sample, imagenette160 and bsds500. The same command goes on from its last checkpoint.",
+        )
+    )
+    _add_train_noref(
+        training.add_parser(
+            "noref",
+            help="ψ of Q_DSD, which tells ‖DSD‖ from the downscaled image",
+            description="Train ψ, which predicts ‖DSD‖ of a clean photograph from its downscaled version. By "
+            "default on BSDS500's train and test photographs under DSD_DATA. The same command goes on from its last "
+            "checkpoint.",
+        )
+    )
+    niqe = commands.add_parser("niqe", help="models of NIQE").add_subparsers(metavar="ACTION", required=True)
+    _add_niqe_fit(
+        niqe.add_parser(
+            "fit",
+            help="a model of one's own photographs",
+            description="Fit NIQE's model to a folder of sharp photographs. In Python: dsd.NIQE(FILE).",
         )
     )
     data = commands.add_parser("data", help="bring data to the form that is used here")
@@ -78,6 +95,18 @@ def command_line() -> argparse.ArgumentParser:
             description="Write LIVE's human scores, release 2, to ratings.csv in its folder.",
         )
     )
+    _add_convert_niqe(
+        kinds.add_parser(
+            "niqe", help="NIQE's parameters", description="Convert the parameters of NIQE's release, niqe_release.zip."
+        )
+    )
+    _add_convert_brisque(
+        kinds.add_parser(
+            "brisque",
+            help="BRISQUE's parameters",
+            description="Convert the parameters of BRISQUE's release, BRISQUE_release.zip.",
+        )
+    )
     return parser
 
 
@@ -87,9 +116,10 @@ def _add_metrics(parser: argparse.ArgumentParser) -> None:
 
 def _add_score(parser: argparse.ArgumentParser) -> None:
     _set_run(parser, "dsd.cli.score:run")
-    parser.add_argument("--reference", required=True, type=Path, help="image or folder")
-    parser.add_argument("--distorted", required=True, type=Path, help="image or folder")
-    parser.add_argument("--metrics", default="dsd", help="names separated by commas, see `dsd metrics` (dsd)")
+    parser.add_argument("images", nargs="?", type=Path, metavar="IMAGES", help="image or folder, without a reference")
+    parser.add_argument("--reference", type=Path, help="image or folder")
+    parser.add_argument("--distorted", type=Path, help="image or folder")
+    parser.add_argument("--metrics", help="names separated by commas, see `dsd metrics` (dsd; of IMAGES: q_dsd)")
     parser.add_argument(
         "--out",
         type=Path,
@@ -143,6 +173,50 @@ def _add_train_lite(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", default="auto", help=DEVICES)
 
 
+def _add_train_noref(parser: argparse.ArgumentParser) -> None:
+    _set_run(parser, "dsd.cli.train:run_noref", "interrupted; the same command goes on from its last checkpoint")
+    parser.add_argument("--out", type=Path, required=True, help="folder for weights and checkpoint")
+    parser.add_argument("--alpha", type=float, default=2, help="the scaling factor (2)")
+    parser.add_argument("--backbone", default="vgg19", help=f"{', '.join(BACKBONES)} (vgg19)")
+    parser.add_argument("--weights", default="auto", help="the backbone's (the first file found)")
+    parser.add_argument(
+        "--images", default="bsds500/train,bsds500/test", help="folders of clean photographs, separated by commas"
+    )
+    parser.add_argument("--start", type=Path, help="earlier weights of ψ (none)")
+    parser.add_argument("--steps", type=int, default=NO_REFERENCE["steps"], help="of training (50000)")
+    parser.add_argument("--rate", type=float, default=NO_REFERENCE["rate"], help="the highest learning rate (0.0002)")
+    parser.add_argument(
+        "--schedule", default="halved", help="halved, after 40 and 80 %% of the steps, or cosine (halved)"
+    )
+    parser.add_argument("--side", type=int, default=NO_REFERENCE["side"], help="of a downscaled crop, in pixels (80)")
+    parser.add_argument("--crops", type=int, default=16, help="of each photograph (16)")
+    parser.add_argument("--precision", default="float32", help="of ψ: float32 or bfloat16 (float32)")
+    parser.add_argument("--seed", type=int, default=0, help="of crops, batches and weights (0)")
+    parser.add_argument("--device", default="auto", help=DEVICES)
+
+
+def _add_niqe_fit(parser: argparse.ArgumentParser) -> None:
+    _set_run(parser, "dsd.cli.niqe:run_fit")
+    parser.add_argument("folder", metavar="FOLDER", help="sharp photographs")
+    parser.add_argument("--out", required=True, type=Path, help="file for the model, .safetensors")
+    parser.add_argument("--grey", default="rgb2gray", choices=("rgb2gray", "y"), help="how grey is made (rgb2gray)")
+    parser.add_argument("--not-rounded", action="store_true", help="grey is not rounded to 8 bits")
+    parser.add_argument("--border", default=0, type=int, help="pixels cut from each side first (0)")
+
+
+def _add_convert_niqe(parser: argparse.ArgumentParser) -> None:
+    _set_run(parser, "dsd.cli.data:run_convert_niqe")
+    parser.add_argument("parameters", type=Path, metavar="MAT", help="modelparameters.mat")
+    parser.add_argument("out", type=Path, metavar="OUT", help="the file of parameters, .safetensors")
+
+
+def _add_convert_brisque(parser: argparse.ArgumentParser) -> None:
+    _set_run(parser, "dsd.cli.data:run_convert_brisque")
+    parser.add_argument("model", type=Path, metavar="MODEL", help="allmodel")
+    parser.add_argument("ranges", type=Path, metavar="RANGES", help="allrange")
+    parser.add_argument("out", type=Path, metavar="OUT", help="the file of parameters, .safetensors")
+
+
 def _add_convert_vgg19(parser: argparse.ArgumentParser) -> None:
     _set_run(parser, "dsd.cli.data:run_convert_vgg19")
     parser.add_argument("caffemodel", type=Path, metavar="CAFFEMODEL", help="VGG_ILSVRC_19_layers.caffemodel")
@@ -156,90 +230,3 @@ def _add_convert_live(parser: argparse.ArgumentParser) -> None:
 
 def _set_run(parser: argparse.ArgumentParser, run: str, interrupted: str = "interrupted") -> None:
     parser.set_defaults(command=parser.prog, run=run, interrupted=interrupted)
-
-
-def split_names(text: str, option: str) -> list[str]:
-    """Names separated by commas.
-
-    Raises:
-        ValueError: one is empty.
-    """
-    names = [name.strip() for name in text.split(",")]
-    if not all(names):
-        raise ValueError(f"{option} must be names separated by commas, got {text!r}")
-    return names
-
-
-def split_alphas(text: str) -> list[float]:
-    """Scaling factors separated by commas.
-
-    Raises:
-        ValueError: one is no number, not finite, or below 1; or it is there twice.
-    """
-    try:
-        alphas = [float(alpha) for alpha in text.split(",")]
-    except ValueError as error:
-        raise ValueError(f"--alphas must be numbers separated by commas, got {text!r}") from error
-    for alpha in alphas:
-        if not (isfinite(alpha) and alpha >= 1):
-            raise ValueError(f"alpha must be a finite number of at least 1, got {alpha:g}")
-    if len(set(alphas)) < len(alphas):
-        raise ValueError(f"alphas must all be different, got {text}")
-    return alphas
-
-
-def check_network(options: argparse.Namespace) -> None:
-    """Refuse a network that cannot be before torch is imported.
-
-    Args:
-        options: with `backbone`, `weights`, `precision` and `device`.
-
-    Raises:
-        ValueError: unknown backbone, precision or device; the message lists the valid ones.
-        FileNotFoundError: there is no such file of weights.
-    """
-    check_backbone(options.backbone)
-    if options.precision not in PRECISIONS:
-        raise ValueError(f"precision must be one of {', '.join(PRECISIONS)}; got {options.precision!r}")
-    check_device(options.device)
-    check_weights(options.weights)
-
-
-def check_weights(weights: str) -> None:
-    """Refuse a weight file that is not there before torch is imported.
-
-    Raises:
-        FileNotFoundError: there is none.
-    """
-    if weights not in ("auto", "random") and not Path(weights).is_file():
-        raise FileNotFoundError(f"no weight file at {weights or repr(weights)}")
-
-
-def check_file(path: Path) -> None:
-    """Refuse a path that leads to no file before torch is imported.
-
-    Raises:
-        FileNotFoundError: there is none.
-    """
-    if not path.is_file():
-        raise FileNotFoundError(f"no file {path}")
-
-
-def check_out(path: Path, name: str = "--out") -> None:
-    """Refuse a place where a file cannot be written before work begins.
-
-    Raises:
-        ValueError: it is a folder, below a file, or in a folder that is closed.
-    """
-    if path.is_dir():
-        raise ValueError(f"{name} must be a file, got the folder {path}")
-    nearest = next(place for place in path.absolute().parents if place.exists())
-    if not nearest.is_dir():
-        raise ValueError(f"{name}: cannot write {path}, {nearest} is no folder")
-    if not os.access(nearest, os.W_OK):
-        raise ValueError(f"{name}: cannot write {path}, the folder {nearest} does not allow it")
-
-
-def pixels(text: str) -> int | None:
-    """A number of pixels; 0 and none are None."""
-    return None if text == "none" else int(text) or None

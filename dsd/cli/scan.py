@@ -3,8 +3,8 @@
 import argparse
 import sys
 
+from dsd.cli.arguments import check_network, check_out, split_alphas, split_names
 from dsd.cli.output import escape
-from dsd.cli.parsers import check_network, check_out, split_alphas, split_names
 from dsd.paths import find_folder
 from dsd.scan.settings import Settings, check_run
 

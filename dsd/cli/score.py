@@ -1,4 +1,4 @@
-"""`dsd score`: compare distorted images with their references."""
+"""`dsd score`: compare distorted images with their references, or score images without any."""
 
 import argparse
 import csv
@@ -10,21 +10,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dsd.atomic import atomic_write
+from dsd.cli.arguments import check_network, check_out, split_alphas, split_names
 from dsd.cli.output import escape
-from dsd.cli.parsers import check_network, check_out, split_alphas, split_names
-from dsd.quality.metrics import check_applicable, check_names
+from dsd.quality.metrics import METRICS, NO_REFERENCE, check_applicable, check_names
 
 if TYPE_CHECKING:  # commands start without torch
     from dsd.cli.partial import Scores
+    from dsd.quality.no_reference import NoReferenceSet
     from dsd.quality.scoring import MetricSet
 
 LIBRARIES = ("dsd", "PIL", "numpy", "torch", "torchmetrics", "torchvision")  # whose versions scores may depend on
 Rows = Mapping[str, Mapping[str, float]]  # {image: {measure: score}}
+Items = list[tuple[str, tuple[Path, ...]]]  # names, and what a measure takes: distorted and reference, or one image
 
 
 def run(options: argparse.Namespace) -> int:
-    """Score all pairs, write and show what succeeded, name what failed."""
-    names = list(dict.fromkeys(split_names(options.metrics, "--metrics")))
+    """Score all, write and show what succeeded, name what failed."""
+    names = list(dict.fromkeys(split_names(options.metrics or ("q_dsd" if options.images else "dsd"), "--metrics")))
     layers = None if options.layers is None else split_names(options.layers, "--layers")
     alphas = None if options.alphas is None else split_alphas(options.alphas)
     _check(names, options)
@@ -32,18 +34,18 @@ def run(options: argparse.Namespace) -> int:
     from tqdm import tqdm
 
     from dsd.cli.partial import PartialScores, file_states
+    from dsd.quality.no_reference import NoReferenceSet
     from dsd.quality.scoring import MetricSet
 
-    pairs, failed = _pairs(options.reference, options.distorted)
-    metrics = MetricSet(
-        names,
-        options.backbone,
-        layers=layers,
-        alphas=alphas,
-        weights=options.weights,
-        precision=options.precision,
-        device=options.device,
-    )
+    network = {"weights": options.weights, "precision": options.precision, "device": options.device}
+    metrics: MetricSet | NoReferenceSet
+    failed: dict[str, str] = {}
+    if options.images:
+        items = _images(options.images)
+        metrics = NoReferenceSet(names, options.backbone, **network)
+    else:
+        items, failed = _pairs(options.reference, options.distorted)
+        metrics = MetricSet(names, options.backbone, layers=layers, alphas=alphas, **network)
     versions = {name: str(sys.modules[name].__version__) for name in LIBRARIES if name in sys.modules}
     settings = {"metrics": names, **metrics.provenance(), "device": metrics.device.type, "versions": versions}
     partial = PartialScores(options.out, settings)
@@ -51,11 +53,11 @@ def run(options: argparse.Namespace) -> int:
         options.interrupted += "; the same command goes on from here"
     rows: dict[str, Mapping[str, float]] = {}
     try:
-        for name, reference, distorted in tqdm(pairs, unit="pair", disable=len(pairs) < 2):
+        for name, paths in tqdm(items, unit="image" if options.images else "pair", disable=len(items) < 2):
             try:
-                files = file_states(reference, distorted)
+                files = file_states(*paths)
                 scores = partial.get(name, files)
-                rows[name], reasons = (scores, {}) if scores else _score(metrics, reference, distorted)
+                rows[name], reasons = (scores, {}) if scores else _score(metrics, paths)
             except (ValueError, OSError, RuntimeError, MemoryError) as error:
                 failed[name] = str(error) or type(error).__name__
                 continue
@@ -78,29 +80,44 @@ def run(options: argparse.Namespace) -> int:
 
 def _check(names: Sequence[str], options: argparse.Namespace) -> None:
     """Refuse what can be seen to make no sense before torch is imported."""
-    check_names(names)
-    check_applicable(
-        names,
-        layers=None if options.layers is None else f"--layers {options.layers}",
-        alphas=None if options.alphas is None else f"--alphas {options.alphas}",
+    paths = [path for path in (options.images, options.reference, options.distorted) if path]
+    if len(paths) != (1 if options.images else 2):
+        raise ValueError(
+            "give --reference and --distorted, or IMAGES alone for measures without a reference; got "
+            + (", ".join(map(str, paths)) or "none of them")
+        )
+    check_names(names, NO_REFERENCE if options.images else METRICS)
+    layers, alphas = (
+        None if value is None else f"--{name} {value}"
+        for name, value in (("layers", options.layers), ("alphas", options.alphas))
     )
+    if options.images and (layers or alphas):
+        raise ValueError(f"{', '.join(names)} has no choice of layers or alphas, got {layers or alphas}")
+    if not options.images:
+        check_applicable(names, layers=layers, alphas=alphas)
     check_network(options)
     if options.out is not None:
         if options.out.suffix not in (".csv", ".json"):
             raise ValueError(f"--out must end in .csv or .json, got {options.out}")
         check_out(options.out)
-    reference, distorted = options.reference, options.distorted
-    for path in (reference, distorted):
+    for path in paths:
         if not path.exists():
             raise FileNotFoundError(f"no file or folder {path}")
-    if reference.is_dir() != distorted.is_dir():
-        raise ValueError(
-            f"--reference and --distorted must be two files or two folders, got {reference} and {distorted}"
-        )
+    if len({path.is_dir() for path in paths}) > 1:
+        raise ValueError(f"--reference and --distorted must be two files or two folders, got {paths[0]} and {paths[1]}")
 
 
-def _pairs(reference: Path, distorted: Path) -> tuple[list[tuple[str, Path, Path]], dict[str, str]]:
-    """(name, reference, distorted) for two files or two folders, and why each of the others has no partner.
+def _images(images: Path) -> Items:
+    """A file, or all of a folder."""
+    from dsd.data.images import find_images
+
+    if images.is_file():
+        return [(images.name, (images,))]
+    return [(path.relative_to(images).as_posix(), (path,)) for path in find_images(images)]
+
+
+def _pairs(reference: Path, distorted: Path) -> tuple[Items, dict[str, str]]:
+    """Distorted images with their references, of two files or two folders, and why each of the others has no partner.
 
     A reference of the same name and suffix goes first, then the only one of the same name, unless another image has its
     whole name.
@@ -108,13 +125,14 @@ def _pairs(reference: Path, distorted: Path) -> tuple[list[tuple[str, Path, Path
     from dsd.data.images import find_images
 
     if reference.is_file():
-        return [(distorted.name, reference, distorted)], {}
+        return [(distorted.name, (distorted, reference))], {}
     references = {path.relative_to(reference): path for path in find_images(reference)}
     by_stem: dict[Path, list[Path]] = {}
     for name in references:
         by_stem.setdefault(name.with_suffix(""), []).append(name)
     images = {path.relative_to(distorted): path for path in find_images(distorted)}
-    pairs, failed = [], {}
+    pairs: Items = []
+    failed = {}
     for name, path in images.items():
         partners = [name] if name in references else by_stem.get(name.with_suffix(""), [])
         several = ", ".join(partner.as_posix() for partner in partners)
@@ -125,12 +143,12 @@ def _pairs(reference: Path, distorted: Path) -> tuple[list[tuple[str, Path, Path
         elif partners != [name] and partners[0] in images:
             failed[name.as_posix()] = f"{reference / several} is the reference of {several}, which has its whole name"
         else:
-            pairs.append((name.as_posix(), references[partners[0]], path))
+            pairs.append((name.as_posix(), (path, references[partners[0]])))
     return pairs, failed
 
 
-def _score(metrics: "MetricSet", reference: Path, distorted: Path) -> tuple["Scores", Mapping[str, str]]:
-    """A pair's scores, and why some are missing.
+def _score(metrics: "MetricSet | NoReferenceSet", paths: Sequence[Path]) -> tuple["Scores", Mapping[str, str]]:
+    """An image's or a pair's scores, and why some are missing.
 
     Raises:
         ValueError: there is none.
@@ -139,7 +157,7 @@ def _score(metrics: "MetricSet", reference: Path, distorted: Path) -> tuple["Sco
 
     reasons: dict[str, str] = {}
     with torch.inference_mode():
-        scores = metrics(distorted, reference, reasons)
+        scores = metrics(*paths, failed=reasons)
     if not scores:
         raise ValueError("; ".join(dict.fromkeys(reasons.values())))
     return {name: score.item() for name, score in scores.items()}, reasons

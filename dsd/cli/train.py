@@ -3,7 +3,7 @@
 import argparse
 
 from dsd.backbones import check_device
-from dsd.cli.parsers import check_file, check_out, check_weights
+from dsd.cli.arguments import check_file, check_network, check_out, check_weights, split_names
 
 
 def run_lite(options: argparse.Namespace) -> int:
@@ -22,6 +22,35 @@ def run_lite(options: argparse.Namespace) -> int:
         device=options.device,
         weights=options.weights,
         start=options.start,
+    )
+    print(path)
+    return 0
+
+
+def run_noref(options: argparse.Namespace) -> int:
+    """Train ψ, and print where its weights are."""
+    check_out(options.out / "checkpoint.pt")
+    if options.start is not None:
+        check_file(options.start)
+    check_network(options)
+    images = split_names(options.images, "--images")
+    from dsd.noref.train import train_regressor
+
+    path = train_regressor(
+        options.out,
+        alpha=options.alpha,
+        backbone=options.backbone,
+        weights=options.weights,
+        images=images,
+        start=options.start,
+        steps=options.steps,
+        rate=options.rate,
+        schedule=options.schedule,
+        side=options.side,
+        each=options.crops,
+        precision=options.precision,
+        seed=options.seed,
+        device=options.device,
     )
     print(path)
     return 0

@@ -43,10 +43,28 @@ def down_up(x: Tensor, alpha: float) -> Tensor:
     return F.interpolate(small, size=x.shape[1:], mode="bicubic", align_corners=False)[0]
 
 
+def ringing(x: Tensor, cutoff: float) -> Tensor:
+    """Frequencies above `cutoff`, a share of the highest, cut off sharply in both directions; x: (…, H, W)."""
+    height, width = x.shape[-2:]
+    rows, columns = torch.fft.fftfreq(height).abs()[:, None], torch.fft.rfftfreq(width).abs()
+    kept = (2 * rows <= cutoff) & (2 * columns <= cutoff)
+    return torch.fft.irfft2(torch.fft.rfft2(x) * kept.to(x.device), s=(height, width))
+
+
+def contrast(x: Tensor, factor: float) -> Tensor:
+    """Differences from the mean value times `factor`; x: (C, H, W)."""
+    return x.mean() + factor * (x - x.mean())
+
+
 # Each with its amounts, rising in strength.
 DISTORTIONS: dict[str, tuple[Callable[[Tensor, float], Tensor], tuple[float, ...]]] = {
     "blur": (blur, (0.6, 1.2, 2.4, 4.8)),
     "noise": (noise, (0.02, 0.04, 0.08, 0.16)),
     "jpeg": (jpeg, (70, 40, 20, 8)),  # type: ignore[dict-item]
     "down_up": (down_up, (1.6, 2, 3.2, 4)),
+}
+MORE_DISTORTIONS = {
+    **DISTORTIONS,
+    "ringing": (ringing, (0.7, 0.5, 0.35, 0.25)),
+    "contrast": (contrast, (0.8, 0.6, 0.4, 0.2)),
 }

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import matplotlib.pyplot as plt
+import numpy as np
 import pandas as pd
 import torch.nn.functional as F
 from matplotlib.axes import Axes
@@ -112,7 +113,8 @@ def _draw_shares(axis: Axes, result: Result) -> None:
 
     kinds = known_kinds(result)
     changed = changes(result.table, kinds)
-    for share, shade in {"changed": "0.75", **({"far": "0.4"} if kinds else {})}.items():
+    for share, shade, beside in [("changed", "0.75", -0.05), ("far", "0.4", 0.05)][: 2 if kinds else 1]:
+        drawn = len(axis.lines)
         sns.barplot(
             x=changed.alpha,
             y=100 * changed[share],
@@ -126,6 +128,8 @@ def _draw_shares(axis: Axes, result: Result) -> None:
             legend=False,
             ax=axis,
         )
+        for whisker in axis.lines[drawn:] if kinds else ():  # of both shares, so that none covers the other
+            whisker.set_xdata(np.asarray(whisker.get_xdata()) + beside)
     for enlarged in axis.containers[1::2]:
         for bar in enlarged:
             bar.set_hatch("/////")
@@ -160,7 +164,7 @@ def caption(result: Result) -> str:
         return f"{text}."
     return (
         f"{text}, and {share.far:.0%} go far: to another of {len(set(kinds.values()))} kinds of things, after WordNet. "
-        "Near labels are of the same kind."
+        "Near labels are of the same kind. Upper whiskers: all changes; lower ones: far changes."
     )
 
 

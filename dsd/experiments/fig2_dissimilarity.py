@@ -120,7 +120,7 @@ def load_further(
 def draw(result: Result, width: Width = "page") -> Figure:
     """Draw bars relative to Random: (a) deep features, (b) RGB patches; (c) Self by padding and side of the image."""
     rows, _ = _shape(result, width)
-    heights = [2.4, 1 + 1.4 * rows] if width == "page" else [4.2, 1.2 + 1.3 * rows]
+    heights = [2.4, 1.3 + 1.25 * rows] if width == "page" else [4.2, 2.9]
     figure = plt.figure(figsize=(figure_width(width), sum(heights) + 0.2))
     (upper,), (lower,) = figure.subfigures(2, 1, squeeze=False, height_ratios=heights)
     _draw_bars(upper, result, width)
@@ -129,9 +129,9 @@ def draw(result: Result, width: Width = "page") -> Figure:
 
 
 def _shape(result: Result, width: Width) -> tuple[int, int]:
-    """Rows and columns of panel (c), which has a place for each layer."""
-    layers = len(result.parameters["layers"])
-    columns = layers if width == "page" else min(2, layers)
+    """Rows and columns of panel (c), which has a place for each layer; in a column, for the deepest one only."""
+    layers = len(result.parameters["layers"]) if width == "page" else 1
+    columns = min(3, layers)
     return -(-layers // columns), columns
 
 
@@ -172,25 +172,30 @@ def _draw_paddings(panel: SubFigure, result: Result, width: Width) -> None:
     own = table[table.kind == "Self"]
     markers = dict(zip(own.images.unique(), cycle("os^Dv"), strict=False))
     paddings = [padding for padding in LOOKS if padding in set(own.padding)]
-    layers = result.parameters["layers"]
+    layers = result.parameters["layers"] if width == "page" else result.parameters["layers"][-1:]
+    sides = sorted(own.side.unique())  # at equal distances: 224 and 256 would cover each other
+    beside = {  # whiskers do not cover each other
+        (name, padding): 0.25 * (row - (len(markers) - 1) / 2) + 0.1 * (column - (len(paddings) - 1) / 2)
+        for row, name in enumerate(markers)
+        for column, padding in enumerate(paddings)
+    }
     axes = panel.subplots(*_shape(result, width), sharex=True, sharey=True, squeeze=False).flatten()
     for empty in axes[len(layers) :]:
         empty.set_axis_off()
+    for lowest in axes[max(0, len(layers) - _shape(result, width)[1]) : len(layers)]:
+        lowest.set_xlabel("Side of the square, pixels")
     for layer, axis in zip(layers, axes, strict=False):
         for (name, padding), points in own[own.descriptor == layer].sort_values("side").groupby(["images", "padding"]):
             error = [points.ratio - points.ratio_low, points.ratio_high - points.ratio]
-            beside = 1 + 0.06 * (paddings.index(padding) - (len(paddings) - 1) / 2)  # whiskers do not cover each other
-            axis.errorbar(beside * points.side, points.ratio, error, marker=markers[name], **LOOKS[padding], **POINTS)
+            places = np.searchsorted(sides, points.side) + beside[name, padding]
+            axis.errorbar(places, points.ratio, error, marker=markers[name], **LOOKS[padding], **POINTS)
         axis.axhline(1, color="0.4", linewidth=0.6, zorder=0)
-        axis.set_xscale("log", base=2)
-        axis.xaxis.set_major_formatter("{x:g}")
-        axis.set_xlim(own.side.min() / 1.3, own.side.max() * 1.3)
+        axis.set_xticks(range(len(sides)), [f"{side:g}" for side in sides])
+        axis.set_xlim(-0.6, len(sides) - 0.4)
         axis.tick_params(labelbottom=True)
         axis.set_title(pretty(layer))
     panel.supylabel("Self / Random", fontsize=8)
-    panel.suptitle(
-        f"(c) Self by padding and side of the image in pixels (α = {result.parameters['alpha']:g})", fontsize=8
-    )
+    panel.suptitle(f"(c) Self by padding and side (α = {result.parameters['alpha']:g})", fontsize=8)
     lines = [Line2D([], [], marker="o", markersize=3.5, label=padding, **LOOKS[padding]) for padding in paddings]
     counts = own.groupby("images")["count"].max()
     lines += [
@@ -206,10 +211,14 @@ def caption(result: Result) -> str:
     counts = {kind: int(_rows_of(result, kind)["count"].max()) for kind in ("Random", "Same class", "Self")}
     sets = [of["dataset"] for role, of in data.items() if role != "same_class_images"]
     plural = {"class": "classes", "photograph": "photographs"}
+    random, same = data["images"], data["same_class_images"]
+    own = f", of {same['count']} views of {same['dataset']} at {same['crop']}², relative to their own Random"
+    around = " Surroundings: the square inside a larger photograph, with real pixels in place of padding."
     return (
         f"Mean absolute difference of Gram matrices, relative to Random. Random: {counts['Random']} pairs of two "
-        f"{plural[data['images']['grouping']]}. Same: {counts['Same class']} pairs of one "
-        f"{data['same_class_images']['grouping']}. Self: {counts['Self']} images and their copies downscaled by "
-        rf"$\alpha={done['alpha']:g}$. (a) Deep features, (b) RGB patches of $n\times n$ pixels, (c) Self with other "
-        f"paddings and sides, of {', '.join(sets)}. Whiskers are 95% bootstrap intervals."
+        f"{plural[random['grouping']]}. Same: {counts['Same class']} pairs of one "
+        f"{same['grouping']}{own if same != random else ''}. Self: {counts['Self']} images and their copies downscaled "
+        rf"by $\alpha={done['alpha']:g}$. (a) Deep features, (b) RGB patches of $n\times n$ pixels, (c) Self with "
+        f"other paddings and sides, of {', '.join(sets)}.{around if SURROUNDINGS in set(result.table.padding) else ''} "
+        "Whiskers are 95% bootstrap intervals."
     )

@@ -18,7 +18,7 @@ from dsd.data.imagenet_classes import class_names
 from dsd.data.views import Photographs
 from dsd.experiments.provenance import Computed, Result, check_data
 from dsd.experiments.style import Width, figure_width, looks_of, pretty
-from dsd.quality.follows import followed, follows, intervals
+from dsd.quality.follows import follows, intervals
 from dsd.quality.norms import summed_norm, tabulate
 from dsd.quality.statistics import STATISTICS, statistics
 
@@ -224,7 +224,7 @@ def _draw_correlations(panel: SubFigure, result: Result) -> None:
     axis.set_ylim(len(rows) - 0.5, -0.5)
     axis.set_yticks(rows, [name.replace(" ", "\n") for name in STATISTICS])
     axis.set_xlabel("Spearman's rank correlation")
-    panel.suptitle(f"(c) What it follows. Paper: texture;\nhere: {followed(ends.loc[done['backbone']])}", fontsize=8)
+    panel.suptitle("(c) Rank correlation with image statistics", fontsize=8)
     if len(values) > 1:
         axis.legend()
 
@@ -236,9 +236,13 @@ def caption(result: Result) -> str:
     names = ", ".join(f"{name} {value:.2f}" for name, value in follow.sort_values(ascending=False).items())
     count, class_count = (len(of_panel(result.table, panel)) for panel in ("images", "classes"))
     norm = rf"$\lVert\mathrm{{DSD}}_{{{done['alpha']:g}}}\rVert_1$"
+    networks = {"vgg19": "circles: VGG-19", "lite": "squares: VGG-19 lite"}
+    marks = "; ".join(networks.get(name, Path(name).name) for name in (done["backbone"], *done["also"]))
     return (
-        f"(a) The {done['shown']} images of lowest and of highest {norm} among {count}, with its value. (b) Mean and "
-        f"standard deviation by {result.provenance['datasets']['class_images']['grouping']}, of {class_count} images. "
-        f"(c) Spearman's rank correlation of {norm} with simple statistics over the images of (a): {names}; whiskers "
-        "are 95% bootstrap intervals. The paper reads its figure as: smooth images low, fine texture high."
+        f"(a) The {done['shown']} images of lowest and of highest {norm} among {count}, with its value times 1000. (b) "
+        f"Mean and standard deviation by {result.provenance['datasets']['class_images']['grouping']}, of {class_count} "
+        "images. "
+        f"(c) Spearman's rank correlation of {norm} with simple statistics over the images of (a): {names}; {marks}; "
+        "whiskers are 95% bootstrap intervals. High-frequency energy stands for fine texture. The paper reads its "
+        "figure as: smooth images low, textured ones high."
     )

@@ -167,9 +167,10 @@ def caption(result: Result) -> str:
     ratio = measured.loc["DSD"] / measured.loc["Style pyramid"]
     return (
         "A content image is changed until it has the style pyramid of a reference, or its DSD "
-        f"({result.parameters['steps']} steps, one pair of photographs); below each image, the framed part. (a) Each "
-        "loss on the way. (b) Both losses of both results. (c) Zhu and Milanfar's $Q$ measures edges and lines without "
-        "noise, gradient energy measures both. The DSD result has "
+        f"({result.parameters['steps']} steps, one pair of photographs); below each image, the framed part. (a) Own "
+        "loss: each loss on the way to its own result, on a log scale; 1 is the start. (b) Both losses at the end, of "
+        "both results; 1 is the content. (c) Detail or noise, on a log scale; 1 is the reference. Zhu and Milanfar's "
+        "$Q$ measures edges and lines without noise, gradient energy measures both. The DSD result has "
         f"{ratio['metric Q']:.2f} times the $Q$, {ratio['noise level']:.2f} times the noise level and "
         f"{ratio['gradient energy']:.2f} times the gradient energy of the style pyramid's."
     )
@@ -183,7 +184,7 @@ def _draw_way(axis: Axes, table: pd.DataFrame) -> None:
     axis.yaxis.set_major_locator(LogLocator(subs=(1, 3)))
     axis.yaxis.set_major_formatter("{x:g}")
     axis.minorticks_off()
-    axis.set(xlabel="Step", ylabel="Start = 1")
+    axis.set(xlabel="Step", ylabel="Start = 1, log scale")
     axis.set_title("(a) Own loss", loc="left")
 
 
@@ -206,8 +207,8 @@ def _draw_sharpness(axis: Axes, measured: pd.DataFrame) -> None:
     axis.axvline(1, color="0.1", linestyle="--", linewidth=0.8)
     axis.xaxis.set_major_formatter("{x:g}")
     axis.minorticks_off()
-    axis.set_yticks(range(3), ["Edges: $Q$", "Noise level", "Gradients"])
+    axis.set_yticks(range(3), ["$Q$", "Noise\nlevel", "Gradient\nenergy"])
     axis.set_ylim(2.6, -0.6)
     axis.margins(x=0.1)
-    axis.set_xlabel("Reference = 1")
+    axis.set_xlabel("Reference = 1, log scale")
     axis.set_title("(c) Detail or noise?", loc="left")

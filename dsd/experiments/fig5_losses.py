@@ -98,10 +98,7 @@ def draw(result: Result, width: Width = "page") -> Figure:
     check_data(result.provenance, {"images": photographs})
     return draw_losses(
         {"x": x.permute(1, 2, 0).numpy(), "y": y.permute(1, 2, 0).numpy()},
-        {
-            str(name): entries.pivot(index="row", columns="column", values="value").to_numpy()
-            for name, entries in table[table.quantity == "gram"].groupby("name")
-        },
+        _grams(table),
         _losses(table),
         layer=done["layer"],
         alpha=done["alpha"],
@@ -111,13 +108,22 @@ def draw(result: Result, width: Width = "page") -> Figure:
 
 def caption(result: Result) -> str:
     """What the figure shows."""
-    done, losses = result.parameters, _losses(result.table)
+    done, losses, grams = result.parameters, _losses(result.table), _grams(result.table)
+    negative = {image: f"{(grams[image] < grams[f'{image}↓']).mean():.0%}" for image in "xy"}
     return (
         "Three losses between the same two images $x$ and $y$, drawn with their own Gram matrices $G$ at "
         f"{pretty(done['layer'])}. (a) Style compares them at one scale: {losses['style']:#.3g}. (b) Multi-scale style "
         f"adds the comparison of the smaller copies: {losses['mss']:#.3g}. (c) DSD subtracts the smaller copy's matrix "
-        f"from the image's, then compares: {losses['dsd']:#.3g}."
+        f"from the image's, then compares: {losses['dsd']:#.3g}. Of the DSD matrices' entries that are shown, "
+        f"{negative['x']} of $x$ and {negative['y']} of $y$ are negative: there the smaller copy has more."
     )
+
+
+def _grams(table: pd.DataFrame) -> dict[str, np.ndarray]:
+    return {
+        str(name): entries.pivot(index="row", columns="column", values="value").to_numpy()
+        for name, entries in table[table.quantity == "gram"].groupby("name")
+    }
 
 
 def _losses(table: pd.DataFrame) -> dict[str, float]:

@@ -73,10 +73,11 @@ def draw(result: Result, width: Width = "page") -> Figure:
     axis.annotate(
         f"median {values.median():.1f}", (values.median(), top), (3, -2), textcoords="offset points", va="top"
     )
-    axis.annotate("", (first, 1.04 * top), (last, 1.04 * top), arrowprops={"arrowstyle": "|-|,widthA=0.2,widthB=0.2"})
-    axis.text(last, 1.06 * top, "paper's range", ha="right", va="bottom", fontsize=7)
+    bar = {"arrowstyle": "|-|,widthA=0.2,widthB=0.2", "shrinkA": 0, "shrinkB": 0}
+    axis.annotate("", (first, 1.04 * top), (last, 1.04 * top), arrowprops=bar)
+    axis.text(last, 1.06 * top, f"paper's axis, {first:g} to {last:g}", ha="right", va="bottom", fontsize=7)
     axis.set_ylim(0, 1.2 * top)
-    axis.set_xlim(0, edges[-1])
+    axis.set_xlim(0, edges[-1] + step)
     layers = ", ".join(pretty(layer) for layer in done["layers"])
     axis.set_xlabel(rf"$\Vert$DSD$_{{{done['alpha']:g}}}\Vert_1 \times 10^3$, sum of {layers}")
     axis.set_ylabel("Images")
@@ -86,9 +87,11 @@ def draw(result: Result, width: Width = "page") -> Figure:
 def caption(result: Result) -> str:
     """What the figure shows."""
     done, norm = result.parameters, result.table.norm
-    symbol = rf"$\lVert\mathrm{{DSD}}_{{{done['alpha']:g}}}\rVert_1$"
-    beyond = (~norm.between(*done["limits"])).mean()
+    symbol = rf"$10^3\lVert\mathrm{{DSD}}_{{{done['alpha']:g}}}\rVert_1$"
+    layers = ", ".join(pretty(layer) for layer in done["layers"])
+    first, last = done["limits"]
+    below = f"{share:.0%} lie below {1e3 * first:g} and " if (share := (norm < first).mean()) else ""
     return (
-        f"Histogram of {symbol} over {len(norm)} photographs, each a tick. Bins are as wide as the paper's; "
-        f"{beyond:.0%} of the photographs lie outside its range."
+        f"Histogram of {symbol}, summed over {layers}, of {len(norm)} photographs, each a tick. Bins are as wide as "
+        f"the paper's. {below}{(norm > last).mean():.0%} lie above {1e3 * last:g}, where the paper's axis ends."
     )

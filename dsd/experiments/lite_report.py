@@ -28,6 +28,8 @@ from dsd.experiments.provenance import Computed, Result
 from dsd.experiments.style import MEASURES, NETWORKS, Width, figure_width
 from dsd.paths import data_root
 
+FLAT = {"flat colours": "#D55E00", "nearly flat": "#F0A07A"}  # kinds on which lite is not to be trusted
+
 
 def compute(
     *,
@@ -177,11 +179,13 @@ def _draw_by_kind(axis: Axes, result: Result, what: str, title: str) -> None:
     """A line for each kind of image, of the first alpha."""
     layers, alpha = result.parameters["layers"], result.parameters["alphas"][0]
     rows = result.table[(result.table.what == what) & (result.table.alpha == alpha)]
-    for kind, marker, shade in zip(rows.images.unique(), "os^vDP", cycle(["0.1", "0.45", "0.7"]), strict=False):
+    looks = zip(cycle("os^vDP"), cycle(["0.1", "0.45", "0.7"]), cycle(["-", "-", "-", "--", "--", "--"]), strict=False)
+    for kind, (marker, shade, line) in zip(rows.images.unique(), looks, strict=False):
         of = rows[rows.images == kind].set_index("layer").loc[layers]
         label = f"{kind} ({of['count'].iloc[0]})"
-        line = "-" if marker in "os^" else "--"
-        axis.plot(of.value.to_numpy(), line, marker=marker, color=shade, markersize=4, linewidth=0.8, label=label)
+        color = FLAT.get(kind, shade)
+        axis.plot(of.value.to_numpy(), line, marker=marker, color=color, markersize=4, linewidth=0.8, label=label)
+    axis.margins(y=0.1)
     _name_layers(axis, title, layers)
 
 
@@ -200,11 +204,13 @@ def caption(result: Result) -> str:
     student, table = result.provenance["student"], result.table
     of = table[table.images == "photographs"].groupby("what").value
     count = table["count"][table.images == "photographs"].iloc[0]
-    shares = ", ".join(f"{share:.0%}" for share in table[table.what == "as a loss"].value)
+    values = table[table.what == "as a loss"].value
+    shares = ", ".join(f"{share:.0%}" for share in values)
+    pairs = ", ".join(map(str, range(1, len(values) + 1)))
     return (
         f"VGG-19 lite ({student['weights']} {student['weights_sha256'][:8]}) against VGG-19, by layer. (a–e) Over "
         f"{count} photographs, their pairs, and rated distortions: the lowest rank correlation of ‖DSD‖ is "
         f"{of.min()['rank of ‖DSD‖']:.3f}, the largest median error {of.max()['error of DSD']:.2f}. (f) With lite as "
-        f"the network of a loss, pixels reach {shares} of the decrease that VGG-19 reaches itself. (g, h) Other kinds "
-        "of images, and how many. Dashed grey lines are what was aimed for."
+        f"the network of a loss, pixels of pairs {pairs} reach {shares} of the decrease that VGG-19 reaches itself. "
+        "(g, h) Other kinds of images, and how many. Dashed grey lines are what was aimed for."
     )

@@ -56,6 +56,7 @@ def save_figure(
         figure.suptitle("RANDOM WEIGHTS: not a result", color="red", fontweight="bold")
     if stamp:
         text = summary(result.provenance)
+        text = text.replace("commit ", "commit\N{NO-BREAK SPACE}")
         lines = textwrap.fill(text, int(PER_INCH * figure.get_figwidth()), break_on_hyphens=False)
         figure.supxlabel(lines, fontsize=7, color="0.4", parse_math=False)
     about = json.dumps(dict(result.provenance) | {"caption": caption}, indent=2, ensure_ascii=False)

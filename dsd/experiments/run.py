@@ -1,7 +1,9 @@
 """Run an experiment; its files reach the output folder only when all of it succeeded."""
 
 import contextlib
+import json
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -48,10 +50,33 @@ def run(experiment: Experiment, parameters: Mapping[str, Any], out: Path) -> Non
             message = f"{experiment.notebook.name} failed: {reason}"
             raise SystemExit(f"{message}\nIt is kept as {out / name}.failed.ipynb") from None
         notebook = nbformat.read(executed, 4)
-        for cell in notebook.cells:  # without stderr: thousands of updates of progress bars
-            if "outputs" in cell:
-                cell.outputs = [output for output in cell.outputs if output.get("name") != "stderr"]
+        target = out.resolve()
+        shown = target.relative_to(REPOSITORY).as_posix() if target.is_relative_to(REPOSITORY) else target.name
+        tidy(notebook, f"{shown}/{executed.name}")
         nbformat.write(notebook, executed)
+
+
+def tidy(notebook: Any, place: str) -> None:
+    """Take out of an executed notebook what means nothing where it lies.
+
+    These are progress bars, the temporary folder that it wrote to, and links that start from the folder ``notebooks/``.
+
+    Args:
+        notebook: as nbformat reads it; it is changed.
+        place: its own path, to name instead of that folder.
+    """
+    folder = place.rpartition("/")[0]
+    line = f"out_dir = {json.dumps(folder)}"
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            cell.source = re.sub(r"^\[Here it is rendered\].*\n?", "", cell.source, flags=re.MULTILINE)
+            cell.source = re.sub(r"\[([^\]]+)\]\((?!\w+:|#)[^)]+\)", r"\1", cell.source)
+        if "injected-parameters" in cell.metadata.get("tags", ()):
+            cell.source = re.sub(r"^out_dir = .*", lambda _: line, cell.source, flags=re.MULTILINE)
+        if "outputs" in cell:  # without stderr: thousands of updates of progress bars
+            cell.outputs = [output for output in cell.outputs if output.get("name") != "stderr"]
+    about = notebook.metadata.papermill
+    about.output_path, about.parameters["out_dir"] = place, folder
 
 
 def compute(experiment: Experiment, parameters: Mapping[str, Any], out: Path) -> None:

@@ -57,7 +57,8 @@ def follow(
         channels: so many are drawn: the most active ones, in the network's order.
 
     Returns:
-        The figure, 5.5 in wide: two images, and three matrices with their colour bars. Below them, the layer's ‖DSD‖₁.
+        The figure, 5.5 in wide: two images, and three matrices with their colour bars. Below them, the layer's
+            10³ ‖DSD‖₁.
     """
     x = image[None].to(network.device)
     grams = gram_matrices(x, network, (1, alpha), normalize)
@@ -90,7 +91,7 @@ def follow(
         bar.set_ticks(
             ticks := [-limit, 0, limit] if difference else [0, limit], labels=[f"{tick:.1g}" for tick in ticks]
         )
-    norm = f"‖DSD‖₁ = {l1_norm((full - small)[None]).item():.3g}"
+    norm = f"10³ ‖DSD‖₁ = {1e3 * l1_norm((full - small)[None]).item():.3g}"
     figure.supxlabel(f"{pretty(layer)}: {len(shown)} of {len(full)} channels shown; {norm} over all", fontsize=7)
     return figure
 

@@ -36,7 +36,7 @@ from dsd.quality.full_reference import score_all
 from dsd.quality.lpips import LPIPS
 
 RANKS = {1: ("highest", "0.25", "white"), 2: ("second", "0.68", "black"), 3: ("third", "0.87", "black")}
-OTHER_PADDINGS = "|x+"  # markers
+OTHER_PADDINGS, BELOW = "|x+", 0.4  # markers, and how far below the row's middle they are
 
 
 def compute(
@@ -85,7 +85,7 @@ def compute(
 
 
 def draw(result: Result, width: Width = "page") -> Figure:
-    """Draw the paper's correlations beside ours, each with its interval; ranks on grey; other paddings as strokes.
+    """Draw the paper's correlations beside ours, each with its interval; ranks shaded; other paddings as strokes.
 
     Args:
         result: from :func:`.load_or_compute`.
@@ -108,7 +108,8 @@ def draw(result: Result, width: Width = "page") -> Figure:
         place = dict(zip(rows.measure + rows.layer, y, strict=True))
         for (padding, other), marker in zip(more.groupby("padding"), cycle(OTHER_PADDINGS), strict=False):
             at = [place[key] for key in other.measure + other.layer]
-            (paddings[padding],) = axis.plot(other.pearson, at, marker, markersize=6, color="0", markeredgewidth=0.7)
+            below = np.add(at, BELOW)
+            (paddings[padding],) = axis.plot(other.pearson, below, marker, markersize=3, color="0", markeredgewidth=0.8)
     names = dict(zip(y[first] - 1, rows.measure[first].map(symbol), strict=True))
     axes[0].set_yticks([*names, *y], [*names.values(), *rows.layer.replace(NETWORK_NAMES).map(pretty)])
     for label in axes[0].get_yticklabels()[: len(names)]:
@@ -145,9 +146,10 @@ def caption(result: Result) -> str:
     sets = " and ".join(sets_of(result).values())
     own = correlations_of(result, next(iter(sets_of(result)))).padding
     others = result.table.padding[result.table.kind == "correlation"]
-    strokes = "" if others.isin(own).all() else " Strokes: the network with another padding."
+    strokes = "" if others.isin(own).all() else " Small strokes below: the network with another padding."
     return (
         f"Pearson correlation of each measure, at each layer, with human preference: the paper's on PieAPP, ours on "
         f"{sets}. Lines are 95% bootstrap intervals over references and images; of one reference, over its images "
-        f"only.{strokes} The three highest numbers of each panel are on grey."
+        f"only.{strokes} The three highest numbers of each panel are shaded. PDL: projected distribution loss. MSS: "
+        "multi-scale style. LPIPS has no layers to choose from: its rows are whole networks."
     )

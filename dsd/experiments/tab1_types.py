@@ -22,7 +22,7 @@ WORDS = {  # for LIVE's short names
 
 
 def draw_types(result: Result, width: Width = "page") -> Figure | None:
-    """Draw, by type of distortion, DSD_2's lead over others, and which types each is too hard or too soft on.
+    """Draw, by type of distortion, DSD_2's lead over others, and which types each calls too good or too bad.
 
     Args:
         result: of Table 1.
@@ -46,8 +46,8 @@ def draw_types(result: Result, width: Width = "page") -> Figure | None:
         _draw_column(left, types[other == measure], "agreement", y[other == measure] + shift, measure)
         own = types.minus.isna() & (types.measure == measure)
         _draw_column(right, types[own], "bias", y[own] + shift, measure)
-    left.set(title=f"{symbol('DSD_2')} agrees more\noften than …", xlabel="difference in\nshare of pairs")
-    right.set(title="too soft ← on this\ntype → too hard", xlabel="share called worse,\nless people's")
+    left.set(title=f"{symbol('DSD_2')} agrees with people\nmore often than …", xlabel="difference in\nshare of pairs")
+    right.set(title="calls it\ntoo good ← → too bad", xlabel="share called worse,\nless people's")
     figure.legend(*right.get_legend_handles_labels(), loc="outside upper center", ncols=4, columnspacing=1)
     left.set_yticks(list(places.values()), [WORDS.get(kind, kind.replace("_", " ")) for _, kind in places])
     left.set_ylim(max(places.values()) + 0.6, -0.6)
@@ -60,9 +60,11 @@ def draw_types(result: Result, width: Width = "page") -> Figure | None:
 
 def _draw_column(axis: Axes, rows: pd.DataFrame, statistic: str, y: np.ndarray, measure: str) -> None:
     """A statistic's dots and intervals, against a line at 0."""
-    look = MEASURES[measure]
+    look = MEASURES[measure] | (
+        {"markersize": 4} if measure == "DSD_2" else {"markersize": 3, "markerfacecolor": "white"}
+    )
     axis.hlines(y, rows[f"{statistic}_low"], rows[f"{statistic}_high"], color=look["color"], linewidth=0.8)
-    axis.plot(rows[statistic], y, markersize=3, label=symbol(measure), linestyle="none", **look)
+    axis.plot(rows[statistic], y, label=symbol(measure), linestyle="none", **look)
     axis.axvline(0, color="0.6", linewidth=0.6, zorder=0)
     axis.grid(axis="x")
     axis.grid(False, axis="y")
@@ -84,5 +86,6 @@ def types_caption(result: Result) -> str:
     return (
         rf"Types of distortion: {sets}. Measures are at {pretty(layer)}. Left: the share of pairs in which "
         r"$\mathrm{DSD}_2$ agrees with people, less that of another measure. Right: how often a measure calls an image "
-        "of the type the worse one, less how often people do. Lines are 95% bootstrap intervals."
+        "of the type the worse one, less how often people do: left of 0 it calls them too good, right of 0 too bad. "
+        "Lines are 95% bootstrap intervals."
     )

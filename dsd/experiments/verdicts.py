@@ -159,6 +159,7 @@ def _figure3(result: Result) -> Iterator[Verdict]:
 def _figure4(result: Result) -> Iterator[Verdict]:
     same_pair = all(result.parameters[role] == paper.FIG4[role] for role in ("content", "reference"))
     here, verdict = _sharper(result, "DSD", "Style pyramid")
+    here = f"DSD result ÷ style pyramid's: {here}"
     says = "matching DSD gives a sharper image than matching a style pyramid"
     yield Verdict("Fig. 4", says, "–", here, **_provenance(result, same_pair), verdict=verdict)
 
@@ -173,6 +174,7 @@ def _figure6(result: Result) -> Iterator[Verdict]:
         verdict = FITTED if step else OTHER_DATA
         yield Verdict("Fig. 6", what, number, here, **_provenance(result), verdict=verdict)
     here, verdict = _sharper(result, "step 500", "step 0")
+    here = f"after ÷ before: {here}"
     says = "after 500 steps the image is sharper and more natural"
     yield Verdict("Fig. 6", says, "–", here, **_provenance(result), verdict=verdict)
 
@@ -182,7 +184,7 @@ def _sharper(result: Result, one: str, other: str) -> tuple[str, str]:
     sharp = sharpness(result.images)
     ratio = sharp.loc[one] / sharp.loc[other]
     verdict = DIRECTION if ratio["metric Q"] > 1 >= ratio["noise level"] else NOT
-    return f"Q ×{ratio['metric Q']:.2f}, noise ×{ratio['noise level']:.2f}", verdict
+    return f"Q {ratio['metric Q']:.2f}, noise {ratio['noise level']:.2f}", verdict
 
 
 def _figure7(result: Result) -> Iterator[Verdict]:

@@ -12,7 +12,7 @@ from dsd.quality.scoring import create_metric
 
 
 class ImageMetric(TorchMetric):
-    """The mean of a full-reference measure over all images that it is given, in every process.
+    """The mean of a measure over all images that it is given, in every process.
 
     Args:
         name: out of :func:`dsd.list_metrics`.
@@ -44,14 +44,14 @@ class ImageMetric(TorchMetric):
         return self.score.higher_is_better
 
     @torch.no_grad()
-    def update(self, preds: Tensor | str | Path, target: Tensor | str | Path) -> None:
+    def update(self, preds: Tensor | str | Path, target: Tensor | str | Path | None = None) -> None:
         """Add images.
 
         Args:
             preds: distorted images, float (N, 3, H, W) in [0, 1], or an image file's path.
-            target: their references, likewise.
+            target: their references, likewise; None: of a measure that takes none.
         """
-        values = self.score(preds, target)
+        values = self.score(preds) if target is None else self.score(preds, target)
         self.total += values.double().sum().to(self.total.device)
         self.count += len(values)
 

@@ -1,4 +1,4 @@
-"""Every full-reference measure by name. A further one: its function or loss, and an entry here.
+"""Every measure by name: with a reference, and without. A further one: its function, loss or module, and an entry here.
 
 Names and what they stand for are known to the command line before torch is imported.
 """
@@ -9,6 +9,7 @@ from math import inf
 from typing import Any
 
 from dsd.backbones import PAPER_LAYERS
+from dsd.paper import NO_REFERENCE as _SETTINGS
 
 
 @dataclass(frozen=True)
@@ -20,7 +21,8 @@ class MetricInfo:
     reference: str
     """The paper it is from."""
     make: str
-    """``module:name`` of a loss on features; without `layers`, of device → (distorted, reference) → (N,)."""
+    """``module:name`` of a loss on features; without `layers`, of device → (distorted, reference) → (N,). Of a measure
+    without a reference, of a module: images → (N,)."""
     layers: Sequence[str] = ()
     """The loss's layers, where nothing else is said."""
     options: Mapping[str, Any] = field(default_factory=dict)
@@ -95,15 +97,37 @@ METRICS: Mapping[str, MetricInfo] = {
     "lpips-squeeze": MetricInfo("LPIPS 0.1 with SqueezeNet", _LPIPS, "dsd.quality.lpips:on_squeezenet"),
 }
 
+NO_REFERENCE: Mapping[str, MetricInfo] = {
+    "q_dsd": MetricInfo(
+        "Q_DSD (Eq. 5), alpha 2: how far ‖DSD‖ is from what the downscaled image lets expect",
+        _DSD,
+        "dsd.noref.q_dsd:QDSD",
+        _SETTINGS["layers"],
+        {"alpha": 2},
+    ),
+    "q_dsd4": MetricInfo("Q_DSD with alpha 4", _DSD, "dsd.noref.q_dsd:QDSD", _SETTINGS["layers"], {"alpha": 4}),
+    "niqe": MetricInfo(
+        "NIQE, the release's: distance from the statistics of natural photographs",
+        "Mittal et al., Making a completely blind image quality analyzer, SPL 2012",
+        "dsd.quality.niqe:NIQE",
+    ),
+    "brisque": MetricInfo(
+        "BRISQUE, the release's: those statistics, and what people said of LIVE's images",
+        "Mittal et al., No-reference image quality assessment in the spatial domain, TIP 2012",
+        "dsd.quality.brisque:BRISQUE",
+        range=(-inf, inf),
+    ),
+}
+
 
 def list_metrics() -> list[str]:
-    """Names that :func:`dsd.create_metric` takes.
+    """Names that :func:`dsd.create_metric` takes: measures with a reference first, then those without.
 
     Example:
-        >>> list_metrics()[:3]
-        ['dsd', 'dsd4', 'style']
+        >>> list_metrics()[:3], list_metrics()[-1]
+        (['dsd', 'dsd4', 'style'], 'brisque')
     """
-    return list(METRICS)
+    return [*METRICS, *NO_REFERENCE]
 
 
 def check_applicable(names: Sequence[str], layers: str | None, alphas: str | None) -> None:
@@ -123,11 +147,18 @@ def check_applicable(names: Sequence[str], layers: str | None, alphas: str | Non
         raise ValueError(f"none of {', '.join(names)} has alphas that can be changed, got {alphas}")
 
 
-def check_names(names: Sequence[str]) -> None:
-    """Refuse names of no measure.
+def check_names(names: Sequence[str], valid: Mapping[str, MetricInfo] = METRICS) -> None:
+    """Refuse names of no measure, or of none of this kind.
+
+    Args:
+        names: of measures.
+        valid: `METRICS`, which have a reference, or `NO_REFERENCE`.
 
     Raises:
-        ValueError: an unknown one; the message lists the valid ones.
+        ValueError: an unknown one, or one of the other kind; the message lists the valid ones.
     """
-    if unknown := [str(name) for name in names if not isinstance(name, str) or name not in METRICS]:
-        raise ValueError(f"unknown metric {', '.join(unknown)}; valid ones: {', '.join(METRICS)}")
+    if unknown := [str(name) for name in names if not isinstance(name, str) or name not in list_metrics()]:
+        raise ValueError(f"unknown metric {', '.join(unknown)}; valid ones: {', '.join(list_metrics())}")
+    if others := [name for name in names if name not in valid]:
+        use = "no reference" if valid is METRICS else "a reference"
+        raise ValueError(f"{', '.join(others)} takes {use}; with these images only {', '.join(valid)} can be used")

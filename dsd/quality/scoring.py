@@ -13,7 +13,9 @@ from dsd.backbones.base import Backbone, Precision
 from dsd.checks import check_images
 from dsd.data.images import load_image
 from dsd.losses.base import FeatureLoss, check_pair, encode_together
-from dsd.quality.metrics import METRICS, check_applicable, check_names
+from dsd.quality.groups import values_of
+from dsd.quality.metrics import METRICS, NO_REFERENCE, check_applicable, check_names
+from dsd.quality.no_reference import NoReferenceSet
 
 Images = Tensor | str | Path
 
@@ -24,8 +26,7 @@ class MetricSet(nn.Module):
     Args:
         names: out of :func:`dsd.list_metrics`.
         backbone: of measures on deep features: a name out of `dsd.BACKBONES`, or a network.
-        layers: of measures on deep features. None: each measure's own, or all of a network without these; of a network
-            that is given, all that it was made with.
+        layers: of measures on deep features. None: each measure's own, or all of a network that lacks one of these.
         alphas: of ``dsd``, whose values for each are added up. None: 2.
         weights: of a backbone by name: ``"auto"``, ``"random"`` or a file.
         precision: of a backbone by name: ``"float32"`` or ``"bfloat16"``.
@@ -71,7 +72,8 @@ class MetricSet(nn.Module):
         if isinstance(backbone, Backbone):
             if weights != "auto" or precision != "float32":
                 raise ValueError("weights and precision are those of the network that was given: leave them out")
-            wanted = dict.fromkeys(deep, tuple(layers or backbone.layers))
+            own = {name: info.layers if set(info.layers) <= set(backbone.layers) else () for name, info in deep.items()}
+            wanted = {name: tuple(layers or own[name] or backbone.layers) for name in deep}
             self.to(backbone.device)
         else:
             wanted = {name: tuple(layers or available_layers(backbone, info.layers)) for name, info in deep.items()}
@@ -125,19 +127,8 @@ class MetricSet(nn.Module):
         """
         x, y = self._batch(distorted, "distorted"), self._batch(reference, "reference")
         check_pair(x, y, equal_sizes=True, names=("distorted", "reference"))
-        values: dict[str, Tensor] = {}
         groups = [list(self.losses), *([name] for name in self.functions)]
-        while groups:
-            names = groups.pop()
-            try:
-                values |= self._values(names, x, y)
-            except (ValueError, RuntimeError, MemoryError) as error:
-                if failed is None:
-                    raise
-                if len(names) > 1:
-                    groups += [[name] for name in names]
-                else:
-                    failed[names[0]] = str(error)
+        values = values_of(groups, lambda names: self._values(names, x, y), failed)
         return {name: values[name] for name in self.names if name in values}
 
     def _values(self, names: Sequence[str], x: Tensor, y: Tensor) -> dict[str, Tensor]:
@@ -157,45 +148,49 @@ class MetricSet(nn.Module):
 
 
 class Metric(nn.Module):
-    """One full-reference measure, called with (distorted, reference). Made by :func:`dsd.create_metric`.
+    """One measure, called with (distorted, reference), or with images alone. Made by :func:`dsd.create_metric`.
 
     Args:
         metrics: a set of one.
     """
 
-    def __init__(self, metrics: MetricSet) -> None:
+    def __init__(self, metrics: MetricSet | NoReferenceSet) -> None:
         super().__init__()
         self.metrics = metrics
         (self.name,) = metrics.names
+        self._info = {**METRICS, **NO_REFERENCE}[self.name]
 
     @property
     def higher_is_better(self) -> bool:
         """Whether a larger value means a better image."""
-        return METRICS[self.name].higher_is_better
+        return self._info.higher_is_better
 
     @property
     def range(self) -> tuple[float, float]:
         """The lowest and the highest value that there can be."""
-        return METRICS[self.name].range
+        return self._info.range
 
     @property
     def reference(self) -> str:
         """The paper it is from."""
-        return METRICS[self.name].reference
+        return self._info.reference
 
-    def forward(self, distorted: Images, reference: Images) -> Tensor:
+    def forward(self, distorted: Images, *reference: Images) -> Tensor:
         """Its value for each image, (N,).
 
         Args:
             distorted: float (N, 3, H, W) in [0, 1], or an image file's path.
-            reference: likewise, of the same size.
+            reference: likewise, of the same size; nothing for a measure without a reference.
 
         Raises:
-            TypeError: neither tensor nor path.
+            TypeError: neither tensor nor path; a reference too many, or missing.
             ValueError: no image batch in [0, 1]; of another size, type or device.
             FileNotFoundError: no such file.
         """
-        return self.metrics(distorted, reference)[self.name]
+        expected = int(isinstance(self.metrics, MetricSet))
+        if len(reference) != expected:
+            raise TypeError(f"{self.name} takes {('no reference', 'a reference')[expected]}, got {len(reference)}")
+        return self.metrics(distorted, *reference)[self.name]
 
 
 def create_metric(
@@ -208,21 +203,20 @@ def create_metric(
     precision: Precision = "float32",
     device: str | torch.device = "auto",
 ) -> Metric:
-    """A full-reference measure by its name; call it with distorted images and their references, tensors or paths.
+    """A measure by its name; call it with distorted images and, if it takes any, their references; tensors or paths.
 
     Args:
         name: out of :func:`dsd.list_metrics`.
         backbone: of a measure on deep features: a name out of `dsd.BACKBONES`, or a network.
-        layers: of a measure on deep features. None: the measure's own, or all of a network without these; of a network
-            that is given, all that it was made with.
+        layers: of a measure on deep features. None: the measure's own, or all of a network that lacks one of these.
         alphas: of ``dsd``, whose values for each are added up. None: 2.
         weights: of a backbone by name: ``"auto"``, ``"random"`` or a file.
         precision: of a backbone by name: ``"float32"`` or ``"bfloat16"``.
         device: of a backbone by name, and where files are loaded to; ``"auto"`` is CUDA where there is one.
 
     Returns:
-        A function of (distorted, reference), either float (N, 3, H, W) in [0, 1] or an image file's path, that returns
-        (N,). Its `higher_is_better`, `range` and `reference` say what it is.
+        A function of (distorted, reference), or of images alone, each float (N, 3, H, W) in [0, 1] or an image file's
+        path, that returns (N,). Its `higher_is_better`, `range` and `reference` say what it is.
 
     Raises:
         ValueError: unknown name, backbone or layer; an option for which there is no use.
@@ -232,6 +226,12 @@ def create_metric(
         >>> metric = create_metric("dsd", "lite", device="cpu")
         >>> metric(torch.rand(2, 3, 32, 32), torch.rand(2, 3, 32, 32)).shape, metric.higher_is_better
         (torch.Size([2]), False)
+        >>> create_metric("q_dsd", "lite", device="cpu")(torch.rand(2, 3, 64, 64)).shape
+        torch.Size([2])
     """
-    options = {"layers": layers, "alphas": alphas, "weights": weights, "precision": precision, "device": device}
-    return Metric(MetricSet([name], backbone, **options))  # type: ignore[arg-type]
+    options = {"weights": weights, "precision": precision, "device": device}
+    if isinstance(name, str) and name in NO_REFERENCE:
+        if layers is not None or alphas is not None:
+            raise ValueError(f"{name} has no choice of layers or alphas, got layers={layers!r}, alphas={alphas!r}")
+        return Metric(NoReferenceSet([name], backbone, **options))  # type: ignore[arg-type]
+    return Metric(MetricSet([name], backbone, layers=layers, alphas=alphas, **options))  # type: ignore[arg-type]

@@ -10,9 +10,12 @@ import torch
 from PIL import Image
 
 import dsd
+from dsd.backbones.lite import SHA256
 from dsd.cli import main
+from dsd.quality.no_reference import NoReferenceSet
 from dsd.quality.scoring import MetricSet
 from tests.cli.samples import save
+from tests.noref.samples import add_brightness, save_regressor, ship_untrained
 
 FAST = "psnr,ssim"
 
@@ -195,7 +198,7 @@ def test_scores_that_cannot_be_written_are_shown(folders, tmp_path, monkeypatch,
     assert len(captured.out.splitlines()) == 5
     assert "No space left on device" in captured.err
     monkeypatch.undo()
-    monkeypatch.setattr(MetricSet, "forward", lambda *_: pytest.fail("they are kept"))
+    monkeypatch.setattr(MetricSet, "forward", lambda *_, **__: pytest.fail("they are kept"))
     assert score(*folders, "--out", tmp_path / "scores.csv") == 0
     assert capsys.readouterr().out == captured.out
 
@@ -245,11 +248,11 @@ def test_interrupted_run_keeps_what_is_done_and_the_same_command_goes_on(
 ):
     out, forward, calls = tmp_path / "scores.json", MetricSet.forward, []
 
-    def interrupt(*arguments):
+    def interrupt(*arguments, **options):
         calls.append(arguments)
         if len(calls) == 3:
             os.kill(os.getpid(), number)
-        return forward(*arguments)
+        return forward(*arguments, **options)
 
     assert score(*folders, "--out", tmp_path / "undisturbed.json", metrics="psnr") == 0
     capsys.readouterr()
@@ -272,11 +275,11 @@ def test_what_a_kill_leaves_is_gone_on_with_but_for_files_that_changed(folders, 
     out, forward, calls = tmp_path / "scores.csv", MetricSet.forward, []
     left = tmp_path / "scores.csv.partial"
 
-    def count(*arguments):
+    def count(*arguments, **options):
         calls.append(arguments[1].name)
         if left.exists():
             shutil.copy(left, tmp_path / "copy")
-        return forward(*arguments)
+        return forward(*arguments, **options)
 
     monkeypatch.setattr("dsd.cli.partial.SECONDS", 0)
     monkeypatch.setattr(MetricSet, "forward", count)
@@ -303,16 +306,16 @@ def test_what_failed_is_tried_again(folders, tmp_path, monkeypatch, capsys):
     """Also if only a measure did: it may have been for want of memory."""
     out, forward, calls = tmp_path / "scores.csv", MetricSet.forward, []
 
-    def short_of_memory(metrics, distorted, reference, reasons):
+    def short_of_memory(metrics, distorted, reference, failed):
         calls.append(distorted.name)
         if len(calls) == 1:
-            reasons["ssim"] = "can't allocate memory"
+            failed["ssim"] = "can't allocate memory"
             return {"psnr": torch.ones(1)}
         if len(calls) == 2:
             raise MemoryError
         if len(calls) == 4:
             raise KeyboardInterrupt
-        return forward(metrics, distorted, reference, reasons)
+        return forward(metrics, distorted, reference, failed)
 
     assert score(*folders, "--out", tmp_path / "undisturbed.csv") == 0
     monkeypatch.setattr(MetricSet, "forward", short_of_memory)
@@ -327,7 +330,7 @@ def test_what_failed_is_tried_again(folders, tmp_path, monkeypatch, capsys):
 
 
 def test_a_failure_without_words_is_told(folders, monkeypatch, capsys):
-    def short_of_memory(*_):
+    def short_of_memory(*_, **__):
         raise MemoryError
 
     monkeypatch.setattr(MetricSet, "forward", short_of_memory)
@@ -353,7 +356,7 @@ def test_scores_that_cannot_be_kept_are_told_and_the_rest_is_scored_and_written(
 
 
 def test_what_another_command_left_is_refused(folders, tmp_path, monkeypatch, capsys):
-    def stop(*_):
+    def stop(*_, **__):
         raise KeyboardInterrupt
 
     out = tmp_path / "scores.csv"
@@ -381,3 +384,176 @@ def test_json_says_how_the_scores_came_about(folders, tmp_path):
         "dsd": {"layers": ["relu2_1"], "scales": [1, 2, 4]},
         "dsd4": {"layers": ["relu2_1"], "scales": [1, 4]},
     }
+
+
+# Without a reference.
+
+
+@pytest.fixture
+def images(folders, tmp_path, monkeypatch):
+    """Three in a folder, and measures for them that need not be trained: Q_DSD of lite, and brightness."""
+    (tmp_path / "regressors").mkdir()
+    ship_untrained(tmp_path / "regressors", monkeypatch)
+    add_brightness(monkeypatch)
+    return folders[1]
+
+
+BOTH = "q_dsd,brightness"
+
+
+def score_alone(images, *options, metrics=BOTH):
+    named = [] if metrics is None else ["--metrics", metrics]
+    return main(["score", str(images), "--backbone", "lite", "--device", "cpu", *named, *map(str, options)])
+
+
+def test_an_image_alone(images, capsys):
+    assert score_alone(images / "1.bmp") == 0
+    header, row = capsys.readouterr().out.splitlines()
+    assert header.split() == ["image", "q_dsd", "brightness"]
+    name, q_dsd, brightness = row.split()
+    assert name == "1.bmp"
+    expected = dsd.create_metric("q_dsd", "lite", device="cpu")(images / "1.bmp").item()
+    assert float(q_dsd) == pytest.approx(expected, rel=1e-5)
+    assert float(brightness) == pytest.approx(np.asarray(Image.open(images / "1.bmp")).mean() / 255, rel=1e-5)
+
+
+def test_without_words_it_is_q_dsd(images, capsys):
+    assert score_alone(images / "1.bmp", metrics=None) == 0
+    assert capsys.readouterr().out.splitlines()[0].split() == ["image", "q_dsd"]
+
+
+def test_a_folder_with_those_below_it(images, tmp_path, capsys):
+    save(images / "more" / "3.png", 3)
+    (images / "notes.txt").write_text("no image")
+    csv_out, json_out = tmp_path / "scores.csv", tmp_path / "scores.json"
+    for out in (csv_out, json_out):
+        assert score_alone(images, "--out", out) == 0
+    rows = list(csv.DictReader(csv_out.read_text().splitlines()))
+    assert [row["image"] for row in rows] == ["0.bmp", "1.bmp", "2.bmp", "more/3.png"]
+    metric = dsd.create_metric("q_dsd", "lite", device="cpu")
+    for row, written in zip(rows, json.loads(json_out.read_text())["scores"], strict=True):
+        assert list(written) == ["image", "q_dsd", "brightness"]
+        assert written == {"image": row["image"], **{name: float(row[name]) for name in BOTH.split(",")}}
+        with torch.inference_mode():
+            assert written["q_dsd"] == metric(images / row["image"]).item()
+    *_, mean = capsys.readouterr().out.splitlines()
+    assert mean.split()[0] == "mean"
+    assert float(mean.split()[2]) == pytest.approx(np.mean([float(row["brightness"]) for row in rows]), rel=1e-5)
+
+
+def test_json_says_how_scores_without_a_reference_came_about(images, tmp_path):
+    out = tmp_path / "scores.json"
+    assert score_alone(images, "--out", out, metrics="q_dsd4,brightness,q_dsd") == 0
+    written = json.loads(out.read_text())
+    assert written["metrics"] == ["q_dsd4", "brightness", "q_dsd"]
+    assert written["failed"] == {}
+    measures = written["provenance"]["measures"]
+    assert measures["brightness"] == {"of": "all pixels"}
+    for name, alpha in (("q_dsd", 2), ("q_dsd4", 4)):
+        known = {"backbone": "lite", "weights_sha256": SHA256, "alpha": alpha, "precision": "float32"}
+        assert measures[name].items() >= known.items()
+        assert measures[name]["regressor"] == f"psi-lite-alpha{alpha}.safetensors"
+        assert len(measures[name]["regressor_sha256"]) == 64
+
+
+def test_an_image_that_fails_is_named_and_the_rest_scored(images, tmp_path, capsys):
+    """A broken one; one that is too small for all; one that is too small for brightness only."""
+    (images / "1.bmp").write_bytes(b"broken")
+    save(images / "3.png", 3, size=(5, 9))
+    save(images / "4.png", 4, size=(10, 20))
+    out = tmp_path / "scores.json"
+    assert score_alone(images, "--out", out) == 1
+    captured = capsys.readouterr()
+    for reason in (
+        "failed: 1.bmp: cannot use",
+        "failed: 3.png: ",
+        "x is 5×9 pixels, too small for these layers at 1/2 of its size: the smallest image that works is 7×7",
+        "failed: 4.png: no brightness: brightness needs images of 12×12 pixels",
+    ):
+        assert reason in captured.err
+    written = json.loads(out.read_text())
+    assert set(written["failed"]) == {"1.bmp", "3.png", "4.png"}
+    rows = {row.pop("image"): row for row in written["scores"]}
+    assert list(rows) == ["0.bmp", "2.bmp", "4.png"]
+    assert rows["4.png"]["brightness"] is None
+    assert rows["4.png"]["q_dsd"] > 0
+    assert [line.split()[0] for line in captured.out.splitlines()] == ["image", "0.bmp", "2.bmp", "4.png", "mean"]
+
+
+def test_interrupted_without_a_reference_the_same_command_goes_on(images, tmp_path, monkeypatch, capsys):
+    out, forward, calls = tmp_path / "scores.json", NoReferenceSet.forward, []
+
+    def interrupt(self, path, **options):
+        calls.append(path.name)
+        if len(calls) == 3:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return forward(self, path, **options)
+
+    assert score_alone(images, "--out", tmp_path / "undisturbed.json") == 0
+    monkeypatch.setattr(NoReferenceSet, "forward", interrupt)
+    assert score_alone(images, "--out", out) == 143
+    assert "dsd score: interrupted; the same command goes on from here" in capsys.readouterr().err
+    assert (tmp_path / "scores.json.partial").is_file()
+    assert not out.exists()
+    assert score_alone(images, "--out", out, metrics="q_dsd") == 2  # another command
+    assert "scores.json.partial is of another run: metrics is ['q_dsd', 'brightness'] there" in capsys.readouterr().err
+    assert score_alone(images, "--out", out) == 0
+    assert calls == ["0.bmp", "1.bmp", "2.bmp", "2.bmp"]
+    assert out.read_bytes() == (tmp_path / "undisturbed.json").read_bytes()
+    assert not list(tmp_path.glob("*.partial"))
+
+
+def test_another_regressor_is_another_run(images, tmp_path, monkeypatch, capsys):
+    """Scores that are kept are not mixed with those of another ψ."""
+
+    def stop(*_, **__):
+        raise KeyboardInterrupt
+
+    out = tmp_path / "scores.csv"
+    with monkeypatch.context() as interrupted:
+        interrupted.setattr(NoReferenceSet, "forward", stop)
+        assert score_alone(images, "--out", out) == 130
+    path = tmp_path / "regressors" / "psi-lite-alpha2.safetensors"
+    save_regressor(path, steps=1)
+    assert score_alone(images, "--out", out) == 2
+    assert "scores.csv.partial is of another run: measures is " in capsys.readouterr().err
+
+
+ALONE_OR_PAIRS = "give --reference and --distorted, or IMAGES alone for measures without a reference; got "
+
+
+@pytest.mark.parametrize(
+    ("typed", "message"),
+    [
+        ([], ALONE_OR_PAIRS + "none of them"),
+        (["--metrics", "q_dsd"], ALONE_OR_PAIRS + "none of them"),
+        (["--reference", "sharp"], ALONE_OR_PAIRS + "sharp"),
+        (["--distorted", "noisy"], ALONE_OR_PAIRS + "noisy"),
+        (["noisy", "--reference", "sharp"], ALONE_OR_PAIRS + "noisy, sharp"),
+        (["noisy", "--distorted", "noisy"], ALONE_OR_PAIRS + "noisy, noisy"),
+        (["noisy", "--reference", "sharp", "--distorted", "noisy"], ALONE_OR_PAIRS + "noisy, sharp, noisy"),
+        (["noisy", "--metrics", "dsd,psnr"], "dsd, psnr takes a reference; with these images only q_dsd, q_dsd4, "),
+        (["noisy", "--metrics", "q_dsd,psnr"], "psnr takes a reference; with these images only q_dsd, q_dsd4, "),
+        (["noisy", "--metrics", "q_dsd8"], "unknown metric q_dsd8; valid ones: dsd, "),
+        (["noisy", "--metrics", "q_dsd,"], "--metrics must be names separated by commas, got 'q_dsd,'"),
+        (
+            ["--reference", "sharp", "--distorted", "noisy", "--metrics", "psnr,q_dsd"],
+            "q_dsd takes no reference; with these images only dsd, ",
+        ),
+        (["noisy", "--layers", "relu2_1"], "q_dsd has no choice of layers or alphas, got --layers relu2_1"),
+        (["noisy", "--alphas", "4"], "q_dsd has no choice of layers or alphas, got --alphas 4"),
+        (["noisy", "--metrics", "brightness", "--alphas", "4"], "brightness has no choice of layers or alphas, got"),
+        (["nowhere"], "no file or folder nowhere"),
+        (["noisy", "--out", "scores.txt"], "--out must end in .csv or .json, got scores.txt"),
+        (["noisy", "--backbone", "vgg11"], "unknown backbone 'vgg11'; valid ones"),
+        (["noisy", "--weights", "nowhere.pth"], "no weight file at nowhere.pth"),
+        (["noisy", "--backbone", "lite", "--weights", "random"], "was trained for something else: weights_sha256 was"),
+        (["regressors"], "no image in regressors"),
+    ],
+)
+def test_refuses_what_does_not_go_together(images, tmp_path, monkeypatch, typed, message, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main(["score", *typed]) == 2
+    captured = capsys.readouterr()
+    assert message in captured.err
+    assert captured.out == ""

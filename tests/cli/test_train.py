@@ -1,6 +1,10 @@
+import inspect
 from pathlib import Path
 
+import pytest
+
 from dsd.cli import main
+from dsd.noref.train import train_regressor
 
 
 def test_passes_on_what_was_typed(tmp_path, monkeypatch, capsys):
@@ -34,6 +38,113 @@ def test_says_how_to_go_on(monkeypatch, capsys):
     monkeypatch.setattr("dsd.distil.train.distil", interrupt)
     assert main(["train", "lite"]) == 130
     assert capsys.readouterr().err == "dsd train lite: interrupted; the same command goes on from its last checkpoint\n"
+
+
+@pytest.fixture
+def regressors(monkeypatch):
+    """What `train_regressor` is called with."""
+    calls = []
+
+    def train_regressor(out, **options):
+        calls.append((out, options))
+        return out / "psi"
+
+    monkeypatch.setattr("dsd.noref.train.train_regressor", train_regressor)
+    return calls
+
+
+def test_passes_on_what_was_typed_of_noref(tmp_path, regressors, capsys):
+    for name in ("start", "w.pth"):
+        (tmp_path / name).touch()
+    assert main(["train", "noref", "--out", "run"]) == 0
+    typed = ["--alpha", "4", "--backbone", "lite", "--weights", str(tmp_path / "w.pth"), "--images", "a/b, c"]
+    typed += ["--start", str(tmp_path / "start"), "--steps", "3", "--rate", "0.1", "--schedule", "cosine"]
+    typed += ["--side", "16", "--crops", "2", "--precision", "bfloat16", "--seed", "4", "--device", "cpu"]
+    assert main(["train", "noref", "--out", "other", *typed]) == 0
+    assert regressors == [
+        (
+            Path("run"),
+            {
+                "alpha": 2,
+                "backbone": "vgg19",
+                "weights": "auto",
+                "images": ["bsds500/train", "bsds500/test"],
+                "start": None,
+                "steps": 50_000,
+                "rate": 2e-4,
+                "schedule": "halved",
+                "side": 80,
+                "each": 16,
+                "precision": "float32",
+                "seed": 0,
+                "device": "auto",
+            },
+        ),
+        (
+            Path("other"),
+            {
+                "alpha": 4,
+                "backbone": "lite",
+                "weights": str(tmp_path / "w.pth"),
+                "images": ["a/b", "c"],
+                "start": tmp_path / "start",
+                "steps": 3,
+                "rate": 0.1,
+                "schedule": "cosine",
+                "side": 16,
+                "each": 2,
+                "precision": "bfloat16",
+                "seed": 4,
+                "device": "cpu",
+            },
+        ),
+    ]
+    assert capsys.readouterr().out.splitlines() == ["run/psi", "other/psi"]
+
+
+def test_the_command_lines_defaults_are_the_librarys(regressors):
+    defaults = inspect.signature(train_regressor).parameters
+    assert main(["train", "noref", "--out", "run"]) == 0
+    for name, value in regressors[0][1].items():
+        assert value == (list(defaults[name].default) if name == "images" else defaults[name].default), name
+
+
+def test_says_how_to_go_on_with_noref(monkeypatch, capsys):
+    def interrupt(out, **options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("dsd.noref.train.train_regressor", interrupt)
+    assert main(["train", "noref", "--out", "run"]) == 130
+    ended = "dsd train noref: interrupted; the same command goes on from its last checkpoint\n"
+    assert capsys.readouterr().err == ended
+
+
+@pytest.mark.parametrize(
+    ("typed", "message"),
+    [
+        ([], "the following arguments are required: --out"),
+        (["--out", "file"], "--out: cannot write file/checkpoint.pt"),
+        (["--out", "run", "--start", "nowhere"], "no file nowhere"),
+        (["--out", "run", "--weights", "nowhere.pth"], "no weight file at nowhere.pth"),
+        (["--out", "run", "--backbone", "vgg11"], "unknown backbone 'vgg11'; valid ones"),
+        (["--out", "run", "--precision", "half"], "precision must be one of float32, bfloat16; got 'half'"),
+        (["--out", "run", "--device", "tpu"], "device must be auto, cpu, cuda or mps, got 'tpu'"),
+        (["--out", "run", "--images", "a,,b"], "--images must be names separated by commas, got 'a,,b'"),
+        (["--out", "run", "--alpha", "two"], "argument --alpha: invalid float value: 'two'"),
+    ],
+)
+def test_refuses_before_work_begins(tmp_path, monkeypatch, regressors, typed, message, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "file").touch()
+    assert main(["train", "noref", *typed]) == 2
+    assert message in capsys.readouterr().err
+    assert not regressors
+
+
+def test_a_schedule_that_there_is_not_is_refused(tmp_path, capsys):
+    assert main(["train", "noref", "--out", str(tmp_path / "run"), "--schedule", "linear"]) == 2
+    assert "schedule must be one of halved, cosine; got 'linear'" in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
 
 
 def test_refuses_a_file_where_a_folder_is_expected(tmp_path, capsys):

@@ -65,18 +65,22 @@ def test_same_class_is_relative_to_its_own_random(small, classes, tmp_path):
     counts = computed.table[computed.table.descriptor == "n=2"].set_index(["images", "side", "kind"])["count"]
     text = caption(result)
     assert f"Random: {counts[name, 24, 'Random']} pairs of two classes." in text
-    assert f"Same: {counts[name, 16, 'Same class']} pairs of one class." in text
+    same = f"Same: {counts[name, 16, 'Same class']} pairs of one class, of {len(list(classes.rglob('*.png')))} views of"
+    assert f"{same} {name} at 16², relative to their own Random." in text
+    assert "real pixels in place of padding" in text
     assert f"Self: {counts[name, 24, 'Self']} images" in text
     assert f"of {name}, four, scikit-image's photographs." in text
 
 
-def test_panel_c_has_a_place_for_each_layer(small):
-    parameters = small(layers=["relu1_2", "relu2_1", "relu2_2"], sides=[])
+def test_panel_c_has_a_place_for_each_layer_in_a_column_for_the_deepest(small):
+    layers = ["ReLU1_2", "ReLU2_1", "ReLU2_2", "ReLU3_1"]
+    parameters = small(layers=[layer.lower() for layer in layers], sides=[16], resize=32, crop=32)
     computed = compute(**run(parameters))
     result = Result("fig2", computed.table, provenance.provenance(parameters, computed.backbone, computed.datasets, 0))
-    for width, rows in (("page", 1), ("column", 2)):
+    for width, shown, rows in (("page", layers, 2), ("column", layers[-1:], 1)):
         panels = [axis for axis in draw(result, width).get_axes() if axis.get_title().startswith("ReLU")]
-        assert [axis.get_title() for axis in panels] == ["ReLU1_2", "ReLU2_1", "ReLU2_2"]
+        assert [axis.get_title() for axis in panels] == shown
+        assert [label.get_text() for label in panels[0].get_xticklabels()] == ["16", "32"]
         assert len({round(axis.get_position().y0, 2) for axis in panels}) == rows
 
 

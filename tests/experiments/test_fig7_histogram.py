@@ -30,8 +30,9 @@ def test_norms_are_summed_over_layers_and_all_are_shown(parameters_of, tmp_path)
         (axis,) = fig7_histogram.draw(result, width).axes
         bars = [patch for patch in axis.patches if isinstance(patch, Rectangle)]
         assert sum(bar.get_height() for bar in bars) == 6  # none is cut off
-    assert "over 6 photographs" in fig7_histogram.caption(result)
-    assert "33% of the photographs lie outside its range" in fig7_histogram.caption(result)
+    caption = fig7_histogram.caption(result)
+    assert "summed over ReLU1_2, ReLU2_1, of 6 photographs" in caption
+    assert f"paper's. 33% lie above {1e3 * limits[1]:g}, where the paper's axis ends" in caption
 
 
 def test_bins_are_the_papers_continued(parameters_of):
@@ -42,4 +43,7 @@ def test_bins_are_the_papers_continued(parameters_of):
     bars = [patch for patch in axis.patches if isinstance(patch, Rectangle)]
     np.testing.assert_allclose([bar.get_x() for bar in bars], np.arange(-1.5, 15, 2.5))
     assert [bar.get_height() for bar in bars] == [1, 1, 1, 0, 0, 0, 1]
+    assert axis.get_xlim()[1] > bars[-1].get_x() + bars[-1].get_width()
+    assert "paper's axis, 3.5 to 8.5" in [text.get_text() for text in axis.texts]
     assert r"\mathrm{DSD}_{1.5}\rVert" in fig7_histogram.caption(result)
+    assert "50% lie below 3.5 and 25% lie above 8.5" in fig7_histogram.caption(result)

@@ -52,7 +52,16 @@ def test_draws_every_panel(result, width):
     legend = [text.get_text() for text in panels[""].get_legend().get_texts()]
     assert legend == ["aim", "α = 2", "α = 4", "photographs (10)", "pages (10)"]
     assert "0.900, the largest median error 0.93" in lite_report.caption(result)
-    assert "91%, 83% of the decrease" in lite_report.caption(result)
+    assert "pixels of pairs 1, 2 reach 91%, 83% of the decrease" in lite_report.caption(result)
+
+
+def test_any_number_of_kinds_is_drawn(result):
+    rows = result.table[result.table.images == "pages"]
+    kinds = [f"kind {number}" for number in range(9)]
+    table = pd.concat([result.table, *(rows.assign(images=kind) for kind in kinds)], ignore_index=True)
+    figure = lite_report.draw(Result(result.name, table, result.provenance))
+    (panel,) = [axis for axis in figure.axes if axis.get_title().startswith("(g)")]
+    assert len(panel.lines) == 11
 
 
 def test_other_weights_are_named(result):

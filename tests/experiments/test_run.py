@@ -4,12 +4,13 @@ import json
 import subprocess
 import sys
 
+import nbformat
 import pytest
 from nbclient.exceptions import DeadKernelError
 
 from dsd.experiments.__main__ import main
 from dsd.experiments.catalogue import list_experiments
-from dsd.experiments.run import complete_files
+from dsd.experiments.run import complete_files, tidy
 from tests.conftest import REPOSITORY
 
 TINY = ["layers=[relu1_2]", "steps=[1, 2]", "residual_std=0.01", "resize=48", "crop=32", "seed=7", "weights=random"]
@@ -168,3 +169,23 @@ def test_the_notebook_moves_last(tmp_path, capsys):
     assert sorted(names) == ["fig0.csv", "fig0.ipynb", "fig0.json"]
     assert names[-1] == "fig0.ipynb"
     assert {path.name for path in (tmp_path / "new").iterdir()} == set(names)
+
+
+def test_an_executed_notebook_names_its_own_place():
+    new = nbformat.v4
+    link = "[notebooks/params/](params) has more, [the paper](https://example.org/a) too."
+    progress = new.new_output("stream", name="stderr", text="50%")
+    cells = [
+        new.new_markdown_cell(f"# Title\n\n{link}\n[Here it is rendered](../figures/sample/fig0.ipynb) with VGG-19."),
+        new.new_code_cell("out_dir = 1", outputs=[progress, new.new_output("stream", name="stdout", text="done")]),
+        new.new_code_cell('seed = 1\nout_dir = "../x/.fig0-1"', metadata={"tags": ["injected-parameters"]}),
+    ]
+    about = {"output_path": "../x/.fig0-1/fig0.ipynb", "parameters": {"out_dir": "../x/.fig0-1"}}
+    notebook = new.new_notebook(cells=cells, metadata={"papermill": about})
+    tidy(notebook, "figures/sample/fig0.ipynb")
+    text, own, injected = notebook.cells
+    assert text.source == "# Title\n\nnotebooks/params/ has more, [the paper](https://example.org/a) too.\n"
+    assert (own.source, [output.name for output in own.outputs]) == ("out_dir = 1", ["stdout"])
+    assert injected.source == 'seed = 1\nout_dir = "figures/sample"'
+    expected = {"output_path": "figures/sample/fig0.ipynb", "parameters": {"out_dir": "figures/sample"}}
+    assert notebook.metadata.papermill == expected

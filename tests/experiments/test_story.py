@@ -27,8 +27,8 @@ def test_follows_an_image_to_its_dsd():
     g, h, dsd = (torch.as_tensor(np.asarray(axis.images[0].get_array())) for axis in (full, small, difference))
     assert g.shape == (16, 16)
     torch.testing.assert_close(dsd, g - h)
-    norm = dsd_norm(x[None], network)["relu1_2", 2].item()
-    assert f"{norm:.3g} over all" in figure.get_supxlabel()
+    norm = 1e3 * dsd_norm(x[None], network)["relu1_2", 2].item()
+    assert f"10³ ‖DSD‖₁ = {norm:.3g} over all" in figure.get_supxlabel()
 
 
 def test_most_active_channels_are_in_the_networks_order():

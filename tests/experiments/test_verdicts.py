@@ -156,6 +156,11 @@ def test_sharper_is_a_higher_q_without_more_noise():
     assert verdicts._sharper(result, "noisy", "flat")[1] == "**not reproduced**"
 
 
+def test_what_is_divided_by_what_is_said(rows):
+    assert of(rows, "Fig. 4", "").here.startswith("DSD result ÷ style pyramid's: Q 0.")
+    assert of(rows, "Fig. 6", "sharper").here.startswith("after ÷ before: Q 0.")
+
+
 @pytest.mark.parametrize(("spread", "verdict"), [(5, "same direction"), (2, "**not reproduced**")])
 def test_fig7_values_differ_widely(spread, verdict):
     (row,) = verdicts._figure7(made_up({"norm": np.linspace(0.01, 0.01 * spread, 101)}))

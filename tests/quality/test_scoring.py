@@ -7,7 +7,7 @@ from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from dsd import DSDLoss, StyleLoss, VGG19Lite, create_metric, list_metrics
 from dsd.data.images import load_image, save_image
-from dsd.quality.metrics import METRICS
+from dsd.quality.metrics import METRICS, NO_REFERENCE
 from dsd.quality.scoring import MetricSet
 
 DEEP = [name for name in METRICS if METRICS[name].layers]
@@ -101,7 +101,7 @@ def test_can_be_pickled(network):
 
 
 def test_every_name_is_listed():
-    assert list_metrics() == list(METRICS)
+    assert list_metrics() == [*METRICS, *NO_REFERENCE]
 
 
 @pytest.mark.parametrize(
@@ -199,3 +199,13 @@ def test_memory_that_a_measure_lacks_is_noted_and_bugs_are_not(network, pair):
     metrics.functions["psnr"] = bug
     with pytest.raises(KeyError, match="bug"):
         metrics(*pair, failed)
+
+
+def test_a_network_with_more_layers_is_used_with_the_measures_own(pair, network):
+    pair = tuple(image[..., :32, :32] for image in pair)
+    for name in ("dsd", "contextual"):
+        assert torch.equal(create_metric(name, VGG19Lite())(*pair), create_metric(name, "lite", device="cpu")(*pair))
+    expected = DSDLoss(network, layer_weights={"relu3_1": 1}, reduction="none")(*pair)
+    torch.testing.assert_close(create_metric("dsd", network, layers=["relu3_1"])(*pair), expected)
+    two = VGG19Lite(("relu1_2", "relu2_1"))  # has not all of the measure's layers
+    torch.testing.assert_close(create_metric("dsd", two)(*pair), DSDLoss(two, reduction="none")(*pair))

@@ -6,16 +6,16 @@ import pytest
 
 from dsd.backbones import load_backbone
 from dsd.backbones.base import Precision
-from dsd.cli.parsers import (
+from dsd.cli.arguments import (
     PRECISIONS,
     check_file,
     check_network,
     check_out,
-    command_line,
     pixels,
     split_alphas,
     split_names,
 )
+from dsd.cli.parsers import command_line
 
 
 def test_splits_at_commas():
