@@ -30,7 +30,7 @@ from dsd.experiments.tab1_tables import (
     short,
     symbol,
 )
-from dsd.quality.comparison import analyse, in_columns, next_reference
+from dsd.quality.comparison import analyse, compared, in_columns, next_reference
 from dsd.quality.evaluate import agreement
 from dsd.quality.full_reference import score_all
 from dsd.quality.lpips import LPIPS
@@ -80,7 +80,9 @@ def compute(
         found = agreement(scores, rated, seed=seed)
         tables.append(analyse(found, scores, rated, seed))
         alone.append(found.alone)
-    table = in_columns(pd.concat([*tables, next_reference(pd.concat(alone))], ignore_index=True))
+    every = pd.concat(alone)
+    more = next_reference(every, compared([str(name) for name in every]))
+    table = in_columns(pd.concat([*tables, more], ignore_index=True))
     return Computed(table, networks[0], sets, extra={"lpips": [at.backbone.provenance() for at in learned]})
 
 

@@ -24,7 +24,8 @@ from dsd.noref.q_dsd import QDSD
 from dsd.noref.regressor import LAYERS
 from dsd.quality.brisque import BRISQUE
 from dsd.quality.by_type import by_type
-from dsd.quality.evaluate import KEYS, agreement
+from dsd.quality.comparison import next_reference
+from dsd.quality.evaluate import KEYS, Agreement, agreement
 from dsd.quality.niqe import NIQE
 from dsd.quality.unreferenced import Measures, score_unreferenced
 
@@ -48,40 +49,52 @@ def compute(
     Returns:
         By `kind` of row: ``correlation`` of each `measure` and `place` (a layer, the sum of layers, the image) with
         people, see :func:`.agreement`; ``difference`` of two measures, `minus` subtracted; ``type``: by type of
-        distortion, see :func:`.by_type`, of sums of layers.
+        distortion, see :func:`.by_type`, of whole measures; ``next reference``: see :func:`.next_reference`.
     """
     network = load_backbone(backbone, LAYERS, weights, precision=precision, device=device)
     q_dsd = [QDSD(network, alpha, regressor=regressors[k] if regressors else "auto") for k, alpha in enumerate(alphas)]
     measures = Measures(q_dsd, NIQE().to(network.device), BRISQUE().to(network.device))
     sets: dict[str, RatedImages] = {}
-    tables = []
+    tables, alone = [], []
     for name in [images] if isinstance(images, str) else images:
         with tempfile.TemporaryDirectory() as folder:
             distorted = Path(folder) / "known distortions"
             rated = load_rated(name, distorted, resize=resize, crop=crop, count=count, seed=seed)
             scores = score_unreferenced(rated, measures, network.device)
         sets[rated.name] = rated
-        tables.append(_analyse(scores, rated, seed).assign(dataset=rated.name))
+        found = agreement(scores, rated, seed=seed)
+        tables.append(_analyse(found, scores, rated, seed).assign(dataset=rated.name))
+        alone.append(found.alone)
+    every = pd.concat(alone)
+    tables.append(next_reference(every, combinations(_whole(every), 2)))
     return Computed(
-        pd.concat(tables, ignore_index=True),
+        _in_columns(pd.concat(tables, ignore_index=True)),
         network,
         sets,
         extra={"measures": measures.provenance()},
     )
 
 
-def _analyse(scores: pd.DataFrame, rated: RatedImages, seed: int) -> pd.DataFrame:
+def _analyse(found: Agreement, scores: pd.DataFrame, rated: RatedImages, seed: int) -> pd.DataFrame:
     """All rows of one set of images."""
-    found = agreement(scores, rated, seed=seed)
-    whole = [name for name in found.bandwidths if "relu" not in name]
+    whole = _whole(scores.drop(columns=KEYS))
     tables = [found.table().assign(kind="correlation")]
-    tables.append(found.differences((b, a) for a, b in combinations(whole, 2)).assign(kind="difference"))
+    tables.append(found.differences(combinations(whole, 2)).assign(kind="difference"))
     for kind, of_type in by_type(scores[[*KEYS, *whole]], rated, seed=seed).items():
         tables.append(of_type.table().assign(kind="type", type=kind))
-    table = pd.concat(tables, ignore_index=True)
+    return pd.concat(tables, ignore_index=True)
+
+
+def _whole(measures: pd.DataFrame) -> list[str]:
+    """Columns of measures that are of no single layer, the last one first: what differences are taken of."""
+    return [name for name in map(str, measures) if name.rsplit(" ", 1)[1] in WHOLE][::-1]
+
+
+def _in_columns(table: pd.DataFrame) -> pd.DataFrame:
+    """The rows with `measure` and `place` in columns of their own, and the paper's values."""
     table[["measure", "place"]] = table.measure.str.rsplit(" ", n=1, expand=True)
-    table["paper"] = table.measure.map(paper.TABLE2).where((table.kind == "correlation") & table.place.isin(WHOLE))
-    return table
+    printed = (table.kind == "correlation") & table.place.isin(WHOLE)
+    return table.assign(paper=table.measure.map(paper.TABLE2).where(printed))
 
 
 def draw(result: Result, width: Width = "page") -> Figure:

@@ -56,8 +56,8 @@ def by_layer(result: Result) -> pd.DataFrame:
 
 
 def differences(result: Result) -> pd.DataFrame:
-    """Differences of two measures' correlations, with their intervals, by set of images."""
-    rows = result.table[result.table.kind == "difference"]
+    """Differences of two measures' correlations by set of images; "all": what one more reference has."""
+    rows = result.table[result.table.kind.isin(["difference", "next reference"])]
     names = rows.measure + " − " + rows.minus.str.rsplit(n=1).str[0]
     rows = rows.assign(difference=names, dataset=rows.dataset.map(set_name))
     return rows.set_index(["difference", "dataset"])[["pearson", "pearson_low", "pearson_high"]].sort_index()

@@ -1,15 +1,11 @@
 """The README's table of everything that the paper shows, beside what came out here."""
 
-from collections.abc import Hashable, Iterator, Mapping
-from dataclasses import astuple, dataclass
+from collections.abc import Iterator
+from dataclasses import astuple
 from pathlib import Path
-from typing import Any
-
-import pandas as pd
 
 from dsd import paper
 from dsd.atomic import atomic_write
-from dsd.backbones.vgg19 import TORCHVISION_FILE
 from dsd.data.imagenet_classes import imagenet_kinds
 from dsd.experiments.catalogue import REPOSITORY
 from dsd.experiments.fig1_classes import changes
@@ -17,7 +13,9 @@ from dsd.experiments.fig3_extremes import of_panel
 from dsd.experiments.fig4_matching import sharpness
 from dsd.experiments.provenance import Result, load_result
 from dsd.experiments.style import pretty
-from dsd.experiments.tab1_tables import correlations_of, markdown_table, set_name, sets_of, short
+from dsd.experiments.tab1_tables import markdown_table
+from dsd.experiments.verdict import DIRECTION, NOT, OTHER_DATA, TO_COME, UNDECIDED, Verdict, origin_of
+from dsd.experiments.verdicts_tables import table1, table2
 from dsd.quality.follows import followed, follows, intervals
 
 SAMPLE = REPOSITORY / "figures" / "sample"
@@ -27,30 +25,7 @@ OFTEN = 0.25  # of the views, or more
 FAR_BELOW = 0.5  # of Random, or less
 COMPARABLE = 1.25  # to Random: at most so many times as large, or as small
 WIDELY = 3  # and more times the 5th percentile is the 95th
-DIRECTION, NOT, UNDECIDED = "same direction", "**not reproduced**", "not decided"
-NOT_RUN, TO_COME, OTHER_DATA = "not run", "not built yet", "other data"
-COMPARED = (  # in Table 1
-    (("DSD_2", "relu5_1"), ("DSD_2", "relu2_1")),
-    (("DSD_2", "relu5_1"), ("LPIPS", "alexnet")),
-    (("DSD_2", "relu5_1"), ("Perceptual", "relu5_1")),
-    (("DSD_2", "relu5_1"), ("Style", "relu5_1")),
-    (("DSD_2", "relu4_1"), ("Perceptual", "relu4_1")),
-    (("DSD_2", "relu4_1"), ("MSS", "relu4_1")),
-)
 FITTED = "fitted"  # the step size was chosen so that ‖DSD‖ falls as printed
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """One thing that the paper shows."""
-
-    item: str
-    says: str
-    paper: str
-    here: str = "–"
-    same_data: str = "–"
-    same_weights: str = "–"
-    verdict: str = NOT_RUN
 
 
 def verdicts(folder: Path = SAMPLE) -> list[Verdict]:
@@ -67,7 +42,8 @@ def verdicts(folder: Path = SAMPLE) -> list[Verdict]:
         Verdict("Fig. 5", "a drawing of three losses, without numbers", "–", "drawn with real matrices", verdict="–"),
         *_figure6(load_result("fig6", folder)),
         *_figure7(load_result("fig7", folder)),
-        *_table1(load_result("tab1", folder)),
+        *table1(load_result("tab1", folder)),
+        *table2(load_result("tab2", folder)),
         *_to_come(),
     ]
 
@@ -92,13 +68,6 @@ def write(readme: Path = REPOSITORY / "README.md") -> None:
         file.write(before + BEGIN + markdown(verdicts()) + END + rest.split(END, 1)[1])
 
 
-def _provenance(result: Result, same_data: bool = False) -> dict[str, str]:
-    """Whether data and weights are the paper's."""
-    torchvision = TORCHVISION_FILE.stem.removeprefix("vgg19-")  # begins with the file's SHA-256
-    weights = result.provenance["weights_sha256"].startswith(torchvision)
-    return {"same_data": "yes" if same_data else "no", "same_weights": "yes" if weights else "no"}
-
-
 def _figure1(result: Result) -> Iterator[Verdict]:
     changed = changes(result.table, imagenet_kinds()).query("not enlarged").groupby("alpha")[["changed", "far"]].mean()
     here = "; ".join(
@@ -107,11 +76,11 @@ def _figure1(result: Result) -> Iterator[Verdict]:
     )
     verdict = DIRECTION if changed.far.loc[2.0] > OFTEN else NOT
     says = "at another scale VGG-19 often calls an image something completely different"
-    yield Verdict("Fig. 1", says, "–", here, **_provenance(result), verdict=verdict)
+    yield Verdict("Fig. 1", says, "–", here, **origin_of(result), verdict=verdict)
 
 
 def _figure2(result: Result) -> Iterator[Verdict]:
-    done, origin = result.parameters, _provenance(result)
+    done, origin = result.parameters, origin_of(result)
     name, deepest = result.provenance["datasets"]["images"]["dataset"], done["layers"][-1]
     table = result.table[(result.table.images == name) & (result.table.side == done["crop"])]
     own = table[table.kind == "Self"].set_index(["descriptor", "padding"])
@@ -147,7 +116,7 @@ def _figure3(result: Result) -> Iterator[Verdict]:
         "‖DSD‖ is low for smooth images and high for textured ones",
         "–",
         "rank correlation with " + ", ".join(f"{name} {value:.2f}" for name, value in statistics.items()),
-        **_provenance(result),
+        **origin_of(result),
         verdict={"texture, too": DIRECTION, "not decided": UNDECIDED}.get(what, NOT),
     )
     names = {"n09421951": "sandbar", "n04589890": "window screen"}
@@ -161,7 +130,7 @@ def _figure4(result: Result) -> Iterator[Verdict]:
     here, verdict = _sharper(result, "DSD", "Style pyramid")
     here = f"DSD result ÷ style pyramid's: {here}"
     says = "matching DSD gives a sharper image than matching a style pyramid"
-    yield Verdict("Fig. 4", says, "–", here, **_provenance(result, same_pair), verdict=verdict)
+    yield Verdict("Fig. 4", says, "–", here, **origin_of(result, same_pair), verdict=verdict)
 
 
 def _figure6(result: Result) -> Iterator[Verdict]:
@@ -172,11 +141,11 @@ def _figure6(result: Result) -> Iterator[Verdict]:
         number = f"{1e3 * value:.1f}×10⁻³ (×{value / start:.2f})"
         what = f"‖DSD_4‖ after {step} steps" if step else "‖DSD_4‖ of an ESRGAN output"
         verdict = FITTED if step else OTHER_DATA
-        yield Verdict("Fig. 6", what, number, here, **_provenance(result), verdict=verdict)
+        yield Verdict("Fig. 6", what, number, here, **origin_of(result), verdict=verdict)
     here, verdict = _sharper(result, "step 500", "step 0")
     here = f"after ÷ before: {here}"
     says = "after 500 steps the image is sharper and more natural"
-    yield Verdict("Fig. 6", says, "–", here, **_provenance(result), verdict=verdict)
+    yield Verdict("Fig. 6", says, "–", here, **origin_of(result), verdict=verdict)
 
 
 def _sharper(result: Result, one: str, other: str) -> tuple[str, str]:
@@ -196,64 +165,13 @@ def _figure7(result: Result) -> Iterator[Verdict]:
         "natural photographs' ‖DSD_2‖ differs widely",
         f"shown from {low:g} to {high:g} (×10⁻³)",
         f"90 % from {least:.0f} to {most:.0f}, all from {norms.min():.0f} to {norms.max():.0f}",
-        **_provenance(result),
+        **origin_of(result),
         verdict=DIRECTION if most > WIDELY * least else NOT,
     )
 
 
-def _table1(result: Result) -> Iterator[Verdict]:
-    table, origin = result.table, _provenance(result)
-    sets = {name: correlations_of(result, name) for name in sets_of(result)}
-    layers = " / ".join(pretty(layer).removeprefix("ReLU") for layer in paper.FULL_REFERENCE["layers"])
-    for measure, printed in paper.TABLE1.items():
-        own = {name: rows[rows.measure == measure].set_index("layer").pearson for name, rows in sets.items()}
-        here = "; ".join(f"{set_name(name)} {_numbers(values[list(printed)])}" for name, values in own.items())
-        of = f"{measure}, ReLU {layers}" if len(printed) > 1 else measure
-        yield Verdict("Tab. 1", of, _numbers(pd.Series(printed)), here, **origin, verdict=OTHER_DATA)
-    theirs = _highest(next(iter(sets.values())), "paper")
-    ours = {name: _highest(rows, "pearson") for name, rows in sets.items()}
-    here = "; ".join(f"{set_name(name)} {_cell(row, 'pearson')}" for name, row in ours.items())
-    same = [all(row[key] == theirs[key] for row in ours.values()) for key in ("measure", "layer")]
-    verdict = DIRECTION if all(same) else "same measure, other layer" if same[0] else NOT
-    number = _cell(theirs, "paper")
-    yield Verdict("Tab. 1", "the highest correlation", number, here, **origin, verdict=verdict)
-    paddings = next(iter(sets.values())).drop_duplicates("measure").set_index("measure").padding
-    further = table[table.kind == "next reference"]
-    names = zip(further.measure + " " + further.layer + " " + further.padding, further.minus, strict=True)
-    bounds = further[["pearson", "pearson_low", "pearson_high"]].to_numpy().tolist()
-    differences = dict(zip(names, bounds, strict=True))
-    for one, other in COMPARED:
-        number = f"{paper.TABLE1[one[0]][one[1]] - paper.TABLE1[other[0]][other[1]]:+.2f}"
-        keys = [f"{measure} {layer} {paddings[measure]}" for measure, layer in (one, other)]
-        middle, low, high = _difference(differences, *keys)
-        verdict = UNDECIDED if low < 0 < high else DIRECTION if low * float(number) > 0 else NOT
-        says = " − ".join(f"{measure} at {pretty(layer)}" for measure, layer in (one, other))
-        says = says.replace("LPIPS at alexnet", "LPIPS (AlexNet)")
-        here = f"{middle:+.2f} [{low:+.2f}, {high:+.2f}]"
-        yield Verdict("Tab. 1", says, number.replace("-", "−"), here.replace("-", "−"), **origin, verdict=verdict)
-
-
-def _highest(rows: pd.DataFrame, column: str) -> dict[Hashable, Any]:
-    """The row of the highest correlation."""
-    return rows.nlargest(1, column).to_dict("records")[0]
-
-
-def _cell(row: Mapping[Hashable, Any], column: str) -> str:
-    return f"{row['measure']} at {pretty(row['layer'])}, {short(row[column])}"
-
-
-def _difference(differences: Mapping[tuple[str, str], list[float]], one: str, other: str) -> list[float]:
-    """A difference of correlations and its bounds, whichever way round it was measured."""
-    if (one, other) in differences:
-        return differences[one, other]
-    middle, low, high = differences[other, one]
-    return [-middle, -high, -low]
-
-
 def _to_come() -> Iterator[Verdict]:
     """What has no code yet."""
-    numbers = ", ".join(f"{measure} {short(value)}" for measure, value in paper.TABLE2.items())
-    yield Verdict("Tab. 2", "correlation without a reference, PieAPP", numbers, verdict=TO_COME)
     best = paper.TABLE3["DSD"]["relu2_2"]
     yield Verdict(
         "Tab. 3",
@@ -267,7 +185,3 @@ def _to_come() -> Iterator[Verdict]:
         "Fig. 11": "motion deblurring with DSD is sharper than with style, without ghosts",
     }.items():
         yield Verdict(item, says, "–", verdict=TO_COME)
-
-
-def _numbers(values: pd.Series) -> str:
-    return " / ".join(map(short, values))

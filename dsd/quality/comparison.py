@@ -1,6 +1,6 @@
 """What Table 1 and the text about it say: measures against people, against each other, and by type of distortion."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import combinations
 from typing import NamedTuple
 
@@ -75,26 +75,21 @@ def analyse(found: Agreement, scores: pd.DataFrame, rated: RatedImages, seed: in
     return pd.concat(rows, ignore_index=True).assign(dataset=rated.name)
 
 
-def next_reference(alone: pd.DataFrame) -> pd.DataFrame:
+def next_reference(alone: pd.DataFrame, pairs: Iterable[tuple[str, str]]) -> pd.DataFrame:
     """Rows of kind ``next reference``: differences of `pearson` on single references, of all sets together.
 
     `pearson` is their mean; `_low` and `_high` bound what one more reference would have, see :func:`.next_one`.
 
     Args:
-        alone: correlations on each reference alone, a column for each measure.
+        alone: correlations on each reference alone, a column for each measure. Of one reference there are no rows.
+        pairs: (measure, the one that is subtracted).
     """
     rows = []
-    for measure, minus in compared([str(name) for name in alone]) if len(alone) > 1 else ():
+    for measure, minus in pairs if len(alone) > 1 else ():
         differences = alone[measure] - alone[minus]
-        row = {
-            "measure": measure,
-            "minus": minus,
-            "pearson_lowest": differences.min(),
-            "pearson_highest": differences.max(),
-        }
-        rows.append(
-            row | dict(zip(("pearson", "pearson_low", "pearson_high"), next_one(differences.to_list()), strict=True))
-        )
+        bounds = dict(zip(("pearson", "pearson_low", "pearson_high"), next_one(differences.to_list()), strict=True))
+        ends = {"pearson_lowest": differences.min(), "pearson_highest": differences.max()}
+        rows.append({"measure": measure, "minus": minus, **ends, **bounds})
     return pd.DataFrame(rows).assign(kind="next reference", dataset="all")
 
 

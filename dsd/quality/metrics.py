@@ -108,7 +108,7 @@ NO_REFERENCE: Mapping[str, MetricInfo] = {
     "q_dsd4": MetricInfo("Q_DSD with alpha 4", _DSD, "dsd.noref.q_dsd:QDSD", _SETTINGS["layers"], {"alpha": 4}),
     "niqe": MetricInfo(
         "NIQE, the release's: distance from the statistics of natural photographs",
-        "Mittal et al., Making a completely blind image quality analyzer, SPL 2012",
+        "Mittal et al., Making a completely blind image quality analyzer, SPL 2013",
         "dsd.quality.niqe:NIQE",
     ),
     "brisque": MetricInfo(

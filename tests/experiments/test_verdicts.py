@@ -11,6 +11,7 @@ import torch
 from dsd import paper
 from dsd.experiments import verdicts
 from dsd.experiments.provenance import Result
+from dsd.experiments.verdicts_tables import table2
 from dsd.quality.statistics import STATISTICS
 from tests.conftest import REPOSITORY
 
@@ -68,6 +69,44 @@ def test_a_difference_is_read_either_way_round(rows):
     expected = f"{-row.pearson:+.2f} [{-row.pearson_high:+.2f}, {-row.pearson_low:+.2f}]"
     assert shown.here == expected.replace("-", "−")
     assert shown.verdict == "same direction"
+
+
+def test_table_2(rows):
+    table = pd.read_csv(SAMPLE / "tab2.csv")
+    live = table[(table.kind == "correlation") & (table.dataset == "live") & table.place.isin(["sum", "image"])]
+    live = live.set_index("measure")
+    row = of(rows, "Tab. 2", "BRISQUE, without")
+    assert row.paper == ".363 (another model)"
+    value = f"{live.pearson.BRISQUE:.3f}".replace("0.", ".", 1)
+    assert row.here.startswith(f"LIVE {value} [")
+    assert "], no test; TID2013 " in row.here
+    differences = table[(table.kind == "next reference") & (table.measure == "DSD_4")]
+    (difference,) = differences[differences.minus == "NIQE image"].to_dict("records")
+    row = of(rows, "Tab. 2", "DSD_4 − NIQE")
+    assert row.paper == "+0.22"
+    assert row.here.startswith(f"{difference['pearson']:+.2f} [".replace("-", "−"))
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "verdict"),
+    [(0.1, 0.3, "same direction"), (-0.1, 0.3, "not decided"), (-0.3, -0.1, "**not reproduced**")],
+)
+def test_table_2_is_decided_by_one_more_reference(low, high, verdict):
+    ends = {"pearson": (low + high) / 2, "pearson_low": low, "pearson_high": high}
+    rows = [
+        {"kind": "next reference", "dataset": "all", "measure": "DSD_4", "minus": minus} | ends
+        for minus in ("NIQE image", "DSD_2 sum")
+    ]
+    rows += [
+        {"kind": "correlation", "dataset": name, "measure": measure, "place": "sum"} | ends
+        for name in "ab"
+        for measure in ("NIQE", "BRISQUE", "DSD_2", "DSD_4")
+    ]
+    result = made_up(pd.DataFrame(rows))
+    result.provenance["datasets"] = {name: {"dataset": name} for name in "ab"}
+    shown = {row.says: row for row in table2(result)}
+    assert shown["DSD_4 − NIQE, without a reference"].verdict == verdict
+    assert shown["Ma, without a reference (a cited value)"].here == "–"
 
 
 def test_data_and_weights_are_the_papers_only_where_they_are(rows):

@@ -122,9 +122,9 @@ def test_the_authors_logistic(rated, scores):
 
 def test_the_next_reference():
     alone = pd.DataFrame({"Style relu2_1 zeros": [0.5, 0.6, 0.4], "MSS relu2_1 zeros": [0.6, 0.8, 0.4]})
-    (row,) = next_reference(alone).to_dict("records")
+    (row,) = next_reference(alone, compared(list(alone))).to_dict("records")
     assert (row["measure"], row["minus"]) == ("MSS relu2_1 zeros", "Style relu2_1 zeros")
     assert (row["kind"], row["dataset"]) == ("next reference", "all")
     assert [row["pearson_lowest"], row["pearson_highest"]] == pytest.approx([0, 0.2])
     assert [row[f"pearson{end}"] for end in ("", "_low", "_high")] == pytest.approx(next_one([0.1, 0.2, 0.0]))
-    assert next_reference(alone[:1]).empty
+    assert next_reference(alone[:1], compared(list(alone))).empty
