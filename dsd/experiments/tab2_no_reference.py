@@ -116,7 +116,7 @@ def draw(result: Result, width: Width = "page") -> Figure:
         axis.set_title(f"{set_name(name)},\n{data['references']} reference{'s' * (data['references'] > 1)}")
     axes[0].set_yticks(range(len(names)), [symbol(name) for name in names])
     axes[0].set_ylim(len(names) - 0.5, -0.5)
-    axes[0].set_xlim(right=1)
+    axes[0].set_xlim(right=1.05)
     axes[len(axes) // 2].set_xlabel("Pearson correlation")
     return figure
 

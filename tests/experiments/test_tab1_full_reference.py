@@ -136,7 +136,7 @@ def test_figure_has_a_panel_for_the_paper_and_for_each_set(width):
     assert min(text.get_fontsize() for text in written) >= 7
     strokes = [line for line in one.lines if line.get_marker() == "|"]
     assert [line.get_xdata().tolist() for line in strokes] == [[0.58]]
-    assert strokes[0].get_ydata().tolist() == [labels["Style"] + 1]
+    assert strokes[0].get_ydata().tolist() == [labels["Style"] + 1 + tab1.BELOW]
     dots = [(line.get_marker(), line.get_color()) for line in one.lines if line.get_marker() not in ("|", "None")]
     assert dots[-2:] == [(MEASURES[name]["marker"], MEASURES[name]["color"]) for name in ("DSD_2", "LPIPS")]
 
@@ -169,7 +169,7 @@ def test_equal_numbers_share_a_rank():
 def test_captions_have_the_numbers():
     text = tab1.caption(result("live", "two"))
     assert "ours on LIVE (…) and two (…)" in text
-    assert "Strokes: the network with another padding." in text
+    assert "Small strokes below: the network with another padding." in text
     one = result("one")
     assert "padding" not in tab1.caption(replace(one, table=one.table[one.table.padding != "reflect"]))
     text = tab1_types.types_caption(result("live", "two"))
