@@ -48,7 +48,6 @@ NO_REFERENCE: dict[str, Any] = {  # Table 2; training of ψ
     "rate": 2e-4,  # of Adam
     "halved": [0.4, 0.8],  # parts of the steps after which the rate is halved: 800 and 1600 of 2000 epochs
     "steps": 50_000,  # 2000 epochs of 25
-    "bandwidths": {"NIQE": 2, "DSD_4": 100, "BRISQUE": 1},  # k of the logistic function, by measure
 }
 
 # Printed results.

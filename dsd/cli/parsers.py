@@ -39,7 +39,8 @@ def command_line() -> argparse.ArgumentParser:
             help="compare distorted images with their references, or score images without any",
             description="Compare a distorted image with its reference, or all of a folder with those of the same name "
             "(whatever the suffix) in another: --reference and --distorted. Or score an image or a folder by measures "
-            "without a reference: IMAGES. With --out, the same command goes on where it was interrupted.",
+            "without a reference: IMAGES. Regressors and models of your own are for Python only. With --out, the same "
+            "command goes on where it was interrupted.",
         )
     )
     _add_scan(

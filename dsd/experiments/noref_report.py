@@ -13,17 +13,17 @@ from scipy.stats import spearmanr
 from torch import Tensor
 from tqdm import tqdm
 
-from dsd.backbones import load_backbone
 from dsd.backbones.base import Precision
 from dsd.data.distortions import MORE_DISTORTIONS
 from dsd.data.views import Photographs
 from dsd.experiments.provenance import Computed, Result
 from dsd.experiments.style import MEASURES, Width, figure_width, pretty
 from dsd.experiments.tab1_tables import symbol
-from dsd.noref.q_dsd import LEAST, QDSD
+from dsd.noref.q_dsd import LEAST, load_measured, load_measures
 from dsd.noref.regressor import LAYERS
 from dsd.quality.brisque import BRISQUE
 from dsd.quality.niqe import NIQE
+from dsd.quality.unreferenced import Measures
 
 PHOTOGRAPH = "none"  # of the distortions
 SHOWN = ("DSD_2", "DSD_4", "joint DSD_2", "NIQE", "BRISQUE")
@@ -53,9 +53,9 @@ def compute(
         A row for each view (`file`), `distortion` and `strength` (0: the photograph itself), and `measure`: of
         ``DSD_2`` … by `layer` with its `value`, ‖DSD‖, and `predicted`; of NIQE and BRISQUE with its `value`.
     """
-    network = load_backbone(backbone, LAYERS, weights, precision=precision, device=device)
-    q_dsd = [QDSD(network, alpha, regressor=regressors[k] if regressors else "auto") for k, alpha in enumerate(alphas)]
-    others = {"NIQE": NIQE().to(network.device), "BRISQUE": BRISQUE().to(network.device)}
+    network = load_measured(backbone, weights, precision=precision, device=device)
+    q_dsd = load_measures(network, alphas, regressors)
+    others: dict[str, NIQE | BRISQUE] = {"NIQE": NIQE().to(network.device), "BRISQUE": BRISQUE().to(network.device)}
     photographs = Photographs.from_folder(images, resize=resize, crop=crop, count=count, crops=crops, seed=seed)
     rows = []
     for index in tqdm(range(len(photographs)), photographs.name, unit="image"):
@@ -71,7 +71,7 @@ def compute(
                     of = {"measure": f"DSD_{measure.alpha:g}", "layer": layer}
                     rows.append({**at, **of, "value": norm, "predicted": predicted})
             rows += [{**at, "measure": name, "value": other(x).item()} for name, other in others.items()]
-    extra = {"measures": {f"DSD_{measure.alpha:g}": measure.provenance() for measure in q_dsd}}
+    extra = {"measures": Measures(q_dsd, others).provenance()}
     return Computed(pd.DataFrame(rows), network, {"images": photographs}, extra=extra)
 
 
@@ -213,11 +213,12 @@ def _draw_predictions(axis: Axes, result: Result, layer: str) -> None:
 
 
 def _draw_strengths(axis: Axes, table: pd.DataFrame, distortion: str) -> None:
-    """Medians and quartiles of how much each measure rises, in units of its standard deviation over photographs."""
+    """Medians and quartiles of how much each measure rises, in units of its standard deviation over those views."""
     for measure, of in table.groupby("measure", sort=False):
         if measure not in SHOWN:
             continue
-        unit = of.value[of.distortion == PHOTOGRAPH].std()
+        copied = of["view"].isin(of["view"][of.strength > 0])
+        unit = of.value[(of.distortion == PHOTOGRAPH) & copied].std()
         wide = of.pivot(index="view", columns=["distortion", "strength"], values="value").dropna()
         rise = wide[distortion].sub(wide[PHOTOGRAPH, 0], axis=0) / unit
         low, middle, high = np.pad(rise.quantile([0.25, 0.5, 0.75]).to_numpy(), ((0, 0), (1, 0)))  # from 0
@@ -236,9 +237,13 @@ def caption(result: Result) -> str:
     """What the figure shows."""
     table = result.table
     count, distorted = table["view"].nunique(), table["view"][table.strength > 0].nunique()
+    files = table.file.nunique()
+    views = f"{count} photographs" if files == count else f"{count} views of {files} photographs"
     return (
-        rf"Above: $\lVert\mathrm{{DSD}}_\alpha\rVert_1$ of {count} photographs that $\psi$ was not trained on, and "
-        "what it predicts from the downscaled image; in the titles, Spearman's correlation for each $\\alpha$. Below: "
-        f"how much measures without a reference rise in distorted copies of {distorted} of them, in units of their "
-        "standard deviation over photographs: medians and quartiles. Above 1 the vertical axis is logarithmic."
+        rf"Above: $\lVert\mathrm{{DSD}}_\alpha\rVert_1$ of {views} that $\psi$ was not trained on, and what it "
+        "predicts from the downscaled image, means over windows of the size in its training; in the titles, Spearman's "
+        f"correlation for each $\\alpha$. Below: how much measures without a reference rise in distorted copies of "
+        f"{distorted} of them, in units of their standard deviation over these: medians and quartiles. Above 1 the "
+        "vertical axis is logarithmic. Joint: the Mahalanobis distance of the layers' relative deviations from those "
+        "of the others."
     )

@@ -17,8 +17,8 @@ from dsd.quality.comparison import column
 
 NETWORK_NAMES = {"alexnet": "AlexNet", "squeezenet": "SqueezeNet"}
 SETS = {"live": "LIVE", "tid2013": "TID2013"}
-REFERENCES = paper.FULL_REFERENCE["references"]
-PAPER = f"Paper: PieAPP ({REFERENCES} references, {paper.FULL_REFERENCE['pairs']} pairs)"
+REFERENCES, PAIRS = paper.FULL_REFERENCE["references"], paper.FULL_REFERENCE["pairs"]
+PAPER = f"Paper: PieAPP ({REFERENCES} references, {PAIRS} pairs)"
 
 
 def sets_of(result: Result) -> dict[str, str]:

@@ -12,7 +12,6 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from dsd import paper
-from dsd.backbones import load_backbone
 from dsd.backbones.base import Precision
 from dsd.data.rated import RatedImages
 from dsd.data.rated_sets import load_rated
@@ -20,8 +19,7 @@ from dsd.experiments.provenance import Computed, Result
 from dsd.experiments.style import MEASURES, Width, figure_width
 from dsd.experiments.tab1_tables import REFERENCES, set_name, short, symbol
 from dsd.experiments.tab2_tables import TRAINED_ON, WHOLE, correlations_of, measures_of
-from dsd.noref.q_dsd import QDSD
-from dsd.noref.regressor import LAYERS
+from dsd.noref.q_dsd import load_measured, load_measures
 from dsd.quality.brisque import BRISQUE
 from dsd.quality.by_type import by_type
 from dsd.quality.comparison import next_reference
@@ -51,9 +49,9 @@ def compute(
         people, see :func:`.agreement`; ``difference`` of two measures, `minus` subtracted; ``type``: by type of
         distortion, see :func:`.by_type`, of whole measures; ``next reference``: see :func:`.next_reference`.
     """
-    network = load_backbone(backbone, LAYERS, weights, precision=precision, device=device)
-    q_dsd = [QDSD(network, alpha, regressor=regressors[k] if regressors else "auto") for k, alpha in enumerate(alphas)]
-    measures = Measures(q_dsd, NIQE().to(network.device), BRISQUE().to(network.device))
+    network = load_measured(backbone, weights, precision=precision, device=device)
+    q_dsd = load_measures(network, alphas, regressors)
+    measures = Measures(q_dsd, {"NIQE": NIQE().to(network.device), "BRISQUE": BRISQUE().to(network.device)})
     sets: dict[str, RatedImages] = {}
     tables, alone = [], []
     for name in [images] if isinstance(images, str) else images:
@@ -149,7 +147,8 @@ def caption(result: Result) -> str:
     note = " BRISQUE was trained on all of LIVE: in parentheses, no test." if trained else ""
     return (
         f"Pearson correlation with human preference of measures without a reference: the paper's on PieAPP, ours on "
-        f"{sets}. $\\mathrm{{DSD}}_\\alpha$ is $Q_\\mathrm{{DSD}}$ (Eq. 5), summed over four layers. Lines are 95% "
+        f"{sets}. $\\mathrm{{DSD}}_\\alpha$ is $Q_\\mathrm{{DSD}}$ (Eq. 5) of means over windows, summed over four "
+        "layers. Lines are 95% "
         "bootstrap intervals over references and images; of one reference, over its images only. The paper's NIQE and "
         f"BRISQUE are other models than ours.{note}"
     )

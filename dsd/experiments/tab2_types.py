@@ -2,17 +2,14 @@
 
 from pathlib import Path
 
-import matplotlib.pyplot as plt
 import numpy as np
-import pandas as pd
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from dsd.experiments.output import save_figure
 from dsd.experiments.provenance import Result
-from dsd.experiments.style import MEASURES, Width, figure_width
+from dsd.experiments.style import MEASURES, Width
 from dsd.experiments.tab1_tables import set_name, symbol
-from dsd.experiments.tab1_types import WORDS
+from dsd.experiments.type_panels import draw_column, places_of, type_panels
 
 SHOWN = ("NIQE", "BRISQUE", "DSD_2", "DSD_4")
 
@@ -30,38 +27,18 @@ def draw_types(result: Result, width: Width = "page") -> Figure | None:
     types = result.table[(result.table.kind == "type") & result.table.measure.isin(SHOWN)]
     if types.empty:
         return None
-    places: dict[tuple[str, str], float] = {}
-    for gap, name in enumerate(types.dataset.unique()):
-        best = types[(types.dataset == name) & (types.measure == SHOWN[-1])].sort_values("agreement", ascending=False)
-        places |= {(name, kind): y + gap for y, kind in enumerate(best.type, len(places))}
+    shown = [measure for measure in SHOWN if measure in set(types.measure)]
+    best = types[types.measure == shown[-1]].sort_values("agreement", ascending=False)
+    places = places_of((name, kind) for name in types.dataset.unique() for kind in best.type[best.dataset == name])
     y = np.array([places[key] for key in zip(types.dataset, types.type, strict=True)])
-    size = figure_width(width), 1.6 + 0.21 * max(places.values())
-    figure, (left, right) = plt.subplots(1, 2, sharey=True, figsize=size)
-    for shift, measure in zip((-0.3, -0.1, 0.1, 0.3), SHOWN, strict=True):
+    figure, left, right = type_panels(places, width)
+    left.set(title="agrees with people\n(0.5: by chance)", xlabel="share of pairs")
+    for shift, measure in zip((-0.3, -0.1, 0.1, 0.3), shown, strict=False):
         own = types.measure == measure
-        _draw_column(left, types[own], "agreement", y[own] + shift, measure, at=0.5)
-        _draw_column(right, types[own], "bias", y[own] + shift, measure)
-    left.set(title="Agrees with people\n(0.5: by chance)", xlabel="share of pairs")
-    right.set(title="Too good ← calls it\n→ too bad", xlabel="share called worse,\nless people's")
+        draw_column(left, types[own], "agreement", y[own] + shift, symbol(measure), MEASURES[measure], line=0.5)
+        draw_column(right, types[own], "bias", y[own] + shift, symbol(measure), MEASURES[measure])
     figure.legend(*right.get_legend_handles_labels(), loc="outside upper center", ncols=4, columnspacing=1)
-    left.set_yticks(list(places.values()), [WORDS.get(kind, kind.replace("_", " ")) for _, kind in places])
-    left.set_ylim(max(places.values()) + 0.6, -0.6)
-    for name in dict.fromkeys(of for of, _ in places):
-        first = min(at for (of, _), at in places.items() if of == name)
-        at = {"xytext": (-4, 0), "xycoords": ("axes fraction", "data"), "textcoords": "offset points"}
-        left.annotate(set_name(name), (0, first - 0.75), ha="right", va="center", weight="bold", **at)
     return figure
-
-
-def _draw_column(axis: Axes, rows: pd.DataFrame, statistic: str, y: np.ndarray, measure: str, at: float = 0) -> None:
-    """A statistic's dots and intervals, against a line."""
-    look = MEASURES[measure]
-    axis.hlines(y, rows[f"{statistic}_low"], rows[f"{statistic}_high"], color=look["color"], linewidth=0.8)
-    axis.plot(rows[statistic], y, markersize=3, label=symbol(measure), linestyle="none", **look)
-    axis.axvline(at, color="0.6", linewidth=0.6, zorder=0)
-    axis.grid(axis="x")
-    axis.grid(False, axis="y")
-    axis.tick_params(axis="y", length=0)
 
 
 def save_types(result: Result, out_dir: str | Path, width: Width = "page", *, stamp: bool = True) -> None:

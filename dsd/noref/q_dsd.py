@@ -1,6 +1,8 @@
 """Q_DSD (Eq. 5): how far an image's ‖DSD‖ is from what its downscaled version lets expect."""
 
+import hashlib
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -9,10 +11,12 @@ import torch
 from torch import Tensor, nn
 
 from dsd.backbones import load_backbone
-from dsd.backbones.base import Backbone
-from dsd.checks import check_images, check_integer, check_number
+from dsd.backbones.base import Backbone, Precision
+from dsd.backbones.vgg19 import OXFORD_FILE
+from dsd.checks import check_factors, check_images, check_integer
 from dsd.descriptor import dsd_norm
 from dsd.noref.regressor import LAYERS, load_regressor
+from dsd.paths import data_root
 from dsd.precision import at_least_float32, full_precision
 from dsd.resize import downscale
 
@@ -49,13 +53,15 @@ class QDSD(nn.Module):
     """The paper's measure without a reference, Q_DSD,α(y) = |ψ(y↓α) − ‖DSD_α(y)‖₁| (Eq. 5), summed over layers.
 
     ψ (:class:`dsd.noref.regressor.Regressor`) was trained on clean photographs to tell ‖DSD_α‖₁ from the downscaled
-    image. Downscaling removes most of many distortions, so ψ(y↓α) is about what ‖DSD_α‖₁ would be without them.
-    Q_DSD is 0 for an image that is as expected, and the larger, the more it differs: blurred or noisy, say.
+    image. Downscaling removes most of some distortions, so ψ(y↓α) is about what ‖DSD_α‖₁ would be without them.
+    Q_DSD is 0 for an image that is as expected. It rises with lost resolution, ringing and strong noise; it need not
+    with JPEG or wide blur, and falls with less contrast (``figures/sample/noref-report.csv``).
     Layers: ReLU1_2, 2_1, 2_2, 3_1. It has a gradient.
 
     ‖DSD‖₁ falls with an image's size: differences of Gram matrices at many places cancel out in part. ψ knows it of
     windows of the size that it was trained on. So both are computed of such windows, which cover the image, and
-    averaged; then Eq. 5. Memory hardly grows with the image. With ``window=None`` both are of the whole image, as Eq. 5
+    averaged; then Eq. 5. Without gradients, memory hardly grows with the image. Values of images that are smaller than
+    a window cannot be compared with others'. With ``window=None`` both are of the whole image, as Eq. 5
     reads literally: ψ then expects much too much of large images.
 
     Args:
@@ -90,16 +96,19 @@ class QDSD(nn.Module):
         device: str | torch.device = "auto",
     ) -> None:
         super().__init__()
-        self.alpha = check_number(alpha, "alpha", 1)
+        check_factors((alpha,))
+        self.alpha = float(alpha)
         if isinstance(backbone, str):
-            backbone = load_backbone(backbone, LAYERS, device=device)
+            backbone = load_measured(backbone, device=device)
+        if not isinstance(backbone, Backbone):
+            raise TypeError(f"backbone must be a network or the name of one, got {backbone!r}")
+        if not isinstance(regressor, str | Path):
+            raise TypeError(f"regressor must be 'auto' or a file, got {regressor!r}")
         if missing := [layer for layer in LAYERS if layer not in backbone.layers]:
             raise ValueError(f"Q_DSD needs a network with {', '.join(LAYERS)}; this one lacks {', '.join(missing)}")
         self.backbone = backbone
         path = shipped(backbone.backbone_name, self.alpha) if regressor == "auto" else Path(regressor)
         self.regressor, self._about = load_regressor(path)
-        if regressor == "auto" and self._about["regressor_sha256"] != SHA256[path.stem]:
-            raise ValueError(f"{path} is damaged: install dsd again")
         self.regressor.to(backbone.device)
         self._check()
         side = round(self._about["side"] * self.alpha) if window == "trained" else window
@@ -167,6 +176,55 @@ class QDSD(nn.Module):
         return {**self.backbone.provenance(), **own, **known}
 
 
+def load_measured(
+    backbone: str,
+    weights: str | Path = "auto",
+    *,
+    precision: Precision = "float32",
+    device: str | torch.device = "auto",
+) -> Backbone:
+    """A network with ψ's layers. VGG-19's weights ``"auto"`` are Oxford's, for which the package's ψ was trained.
+
+    Args:
+        backbone: a name out of `dsd.BACKBONES`.
+        weights: ``"auto"``, ``"random"`` or a file.
+        precision: ``"float32"`` or ``"bfloat16"``.
+        device: ``"auto"`` is CUDA where there is one.
+
+    Raises:
+        FileNotFoundError: no such weights; the message lists the ways.
+        ValueError: an unknown name, or a network without these layers.
+    """
+    if backbone == "vgg19" and weights == "auto":
+        weights = data_root() / "weights" / OXFORD_FILE
+        if not weights.is_file():
+            raise FileNotFoundError(
+                f"Q_DSD's regressor for VGG-19 was trained for {OXFORD_FILE}, which is not in {weights.parent}. "
+                "Any of these helps:\n"
+                "  1. take the network that comes along: --backbone lite, in Python backbone='lite'\n"
+                "  2. get that file: data/README.md says where it comes from\n"
+                "  3. train a regressor for other weights: dsd train noref --weights FILE"
+            )
+    return load_backbone(backbone, LAYERS, weights, precision=precision, device=device)
+
+
+def load_measures(backbone: Backbone, alphas: Sequence[float], regressors: Sequence[str | Path] = ()) -> list[QDSD]:
+    """Q_DSD for each alpha, with the package's ψ or with files.
+
+    Args:
+        backbone: the network.
+        alphas: scaling factors.
+        regressors: a file for each of them, or none.
+
+    Raises:
+        ValueError: another number of files than of alphas.
+    """
+    if regressors and len(regressors) != len(alphas):
+        raise ValueError(f"regressors must be a file for each of {len(alphas)} alphas, or none; got {len(regressors)}")
+    files = regressors or ["auto"] * len(alphas)
+    return [QDSD(backbone, alpha, regressor=file) for alpha, file in zip(alphas, files, strict=True)]
+
+
 def _sum_of_windows(values: Tensor, count: int) -> Tensor:
     """Of `count` images, of which each window in turn has a row of values."""
     return values.unflatten(0, (-1, count)).sum(dim=0)
@@ -185,6 +243,7 @@ def shipped(backbone: str, alpha: float) -> Path:
 
     Raises:
         FileNotFoundError: there is none; the message lists those that there are.
+        ValueError: it is damaged.
     """
     path = Path(__file__).with_name(f"psi-{backbone}-alpha{alpha:g}.safetensors")
     if not path.is_file():
@@ -192,4 +251,6 @@ def shipped(backbone: str, alpha: float) -> Path:
         raise FileNotFoundError(
             f"no regressor for {backbone} at alpha {alpha:g}; there are {known}. `dsd train noref` makes one"
         )
+    if hashlib.sha256(path.read_bytes()).hexdigest() != SHA256[path.stem]:
+        raise ValueError(f"{path} is damaged: install dsd again")
     return path

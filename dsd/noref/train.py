@@ -15,7 +15,7 @@ from dsd import paper
 from dsd.atomic import atomic_write
 from dsd.backbones import find_device, load_backbone
 from dsd.backbones.base import Precision
-from dsd.checks import check_choice, check_factors, check_integer
+from dsd.checks import check_choice, check_factors, check_integer, check_number
 from dsd.data.images import find_images
 from dsd.noref.crops import Batches, Crops
 from dsd.noref.regressor import LAYERS, Regressor, load_regressor, parameters_of
@@ -49,7 +49,8 @@ def train_regressor(
     It learns from a fixed pool of crops of clean photographs: input is the crop downscaled, the target the crop's own
     ‖DSD_α‖₁ at each layer, in units of its standard deviation over the pool (the authors' code takes it raw); mean
     squared error, Adam. Stopped at any time, even by ``kill -9``, it goes on when called again. Each process of
-    torchrun adds batches of its own to every step: another number of them is another run.
+    torchrun adds batches of its own to every step, and has its own statistics of batch normalisation: another number of
+    them is another run.
 
     Args:
         out: the run's folder.
@@ -65,8 +66,8 @@ def train_regressor(
         batch: crops in a step.
         side: of a downscaled crop, in pixels.
         each: crops of a photograph in the pool.
-        precision: of ψ's convolutions: ``"float32"``, or ``"bfloat16"``, about half as long on CPUs that have it; of
-            small crops (16 pixels) its gradients overflow at random there.
+        precision: of ψ's convolutions: ``"float32"``, or ``"bfloat16"``, about half as long on CPUs that have it.
+            With crops of 16 pixels bfloat16's gradients may overflow there.
         seed: of crops, of batches, and of weights.
         device: ``"cuda"``, ``"cpu"``, or ``"auto"``: CUDA where there is a GPU.
 
@@ -83,6 +84,11 @@ def train_regressor(
     check_choice(precision, "precision", get_args(Precision))
     for name, number in (("batch", batch), ("side", side), ("each", each)):
         check_integer(number, name, 1)
+    check_integer(seed, "seed", 0)
+    if not check_number(rate, "rate"):
+        raise ValueError("rate must be above 0, got 0")
+    if isinstance(images, str | Path) or not images:
+        raise ValueError(f"images must be a sequence of at least one folder, got {images!r}")
     out = Path(out)
     result = out / f"psi-{backbone}-alpha{alpha:g}.safetensors"
     with process_group(find_device(device)) as process:
@@ -90,6 +96,7 @@ def train_regressor(
         paths = [path for folder in images for path in find_images(folder)]
         pool = {"images": digest(paths), "alpha": alpha, "side": side, "each": each, "seed": seed}
         pool |= {"backbone": backbone, "weights_sha256": measured.weights_sha256}
+        pool |= {"padding": measured.padding, "targets_precision": measured.precision}
         torch.manual_seed(seed)
         network = Regressor() if start is None else load_regressor(start)[0].requires_grad_(True)
         network.to(process.device, memory_format=torch.channels_last).train()  # type: ignore[call-overload]

@@ -31,7 +31,7 @@ def niqe(x: Tensor, model: Normal, *, grey: Grey = "rgb2gray", rounded: bool = T
     .. math:: \sqrt{(\nu_1 - \nu_2)^T \left(\frac{\Sigma_1 + \Sigma_2}{2}\right)^{+} (\nu_1 - \nu_2)}
 
     with means ν and covariances Σ over the image's blocks of 96×96 pixels; what is left on the right and below is cut.
-    Values to cite name `grey`, `rounded` and `border`: each changes NIQE by up to 1 and more. There is no gradient.
+    Values to cite name `grey`, `rounded` and `border`: each can change NIQE by more than 1. There is no gradient.
 
     Where a photograph is exactly constant (black bars, blown-out skies) its contrast is 0 here. In the authors' MATLAB
     code it is what rounding leaves, which differs between machines: such images' values differ by several tenths.

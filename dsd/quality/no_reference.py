@@ -8,10 +8,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from dsd.backbones import find_device, load_backbone
+from dsd.backbones import find_device
 from dsd.backbones.base import Backbone, Precision
 from dsd.checks import check_images
 from dsd.data.images import load_image
+from dsd.noref.q_dsd import load_measured
 from dsd.quality.groups import values_of
 from dsd.quality.metrics import NO_REFERENCE, check_names
 
@@ -55,8 +56,8 @@ class NoReferenceSet(nn.Module):
             self.to(backbone.device)
         else:
             self.to(find_device(device))
-            if layers := [layer for name in self.names for layer in NO_REFERENCE[name].layers]:
-                backbone = load_backbone(backbone, layers, weights, precision=precision, device=self.device)
+            if any(NO_REFERENCE[name].layers for name in self.names):
+                backbone = load_measured(backbone, weights, precision=precision, device=self.device)
         self.measures = nn.ModuleDict()
         for name in self.names:
             info = NO_REFERENCE[name]

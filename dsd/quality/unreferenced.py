@@ -25,13 +25,11 @@ class Measures:
 
     Args:
         q_dsd: of one network, for one alpha each.
-        niqe: the one.
-        brisque: likewise.
+        others: NIQE, BRISQUE, by their names.
     """
 
-    def __init__(self, q_dsd: Sequence[QDSD], niqe: NIQE, brisque: BRISQUE) -> None:
-        self.q_dsd = q_dsd
-        self.others: dict[str, NIQE | BRISQUE] = {"NIQE": niqe, "BRISQUE": brisque}
+    def __init__(self, q_dsd: Sequence[QDSD], others: Mapping[str, NIQE | BRISQUE]) -> None:
+        self.q_dsd, self.others = q_dsd, others
 
     def provenance(self) -> dict[str, Any]:
         """What a table must say about them."""

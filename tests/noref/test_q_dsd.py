@@ -11,7 +11,7 @@ from safetensors import safe_open
 from dsd import VGG19, create_metric, downscale, dsd_norm, load_image
 from dsd.backbones.lite import SHA256, TEACHER_SHA256, VGG19Lite
 from dsd.data.images import find_image
-from dsd.noref.q_dsd import QDSD, Expectation, shipped
+from dsd.noref.q_dsd import QDSD, Expectation, load_measures, shipped
 from dsd.noref.regressor import LAYERS, load_regressor
 from tests.noref.samples import save_regressor
 
@@ -275,7 +275,8 @@ def test_without_a_regressor_it_says_which_there_are(tmp_path, monkeypatch):
     for name in ("psi-vgg19-alpha4.safetensors", "psi-lite-alpha2.safetensors", "notes.txt"):
         (tmp_path / name).touch()
     monkeypatch.setattr("dsd.noref.q_dsd.__file__", str(tmp_path / "q_dsd.py"))
-    assert shipped("vgg19", 4.0) == tmp_path / "psi-vgg19-alpha4.safetensors"
+    with pytest.raises(ValueError, match=r"psi-vgg19-alpha4.safetensors is damaged: install dsd again"):
+        shipped("vgg19", 4.0)
     message = "no regressor for lite at alpha 2.5; there are psi-lite-alpha2, psi-vgg19-alpha4. `dsd train noref` makes"
     with pytest.raises(FileNotFoundError, match=message):
         QDSD("lite", 2.5)
@@ -315,3 +316,31 @@ def test_what_is_strongly_blurred_or_noisy_is_less_as_expected_than_the_photogra
     with torch.inference_mode():
         itself, *worse = (metric(image).item() for image in (x, blurred, noisy))
     assert itself < min(worse), (itself, worse)
+
+
+def test_vgg19_takes_the_weights_that_the_regressor_is_of(tmp_path, monkeypatch):
+    """Not torchvision's, which are looked for first elsewhere; nothing is downloaded."""
+    monkeypatch.setenv("DSD_DATA", str(tmp_path))
+    (tmp_path / "weights").mkdir()
+    (tmp_path / "weights" / "vgg19-dcbb9e9d.pth").touch()
+    with pytest.raises(FileNotFoundError, match=r"trained for vgg19-oxford-features.pth(.|\n)*--backbone lite"):
+        QDSD()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ({"backbone": None}, TypeError, "backbone must be a network or the name of one, got None"),
+        ({"backbone": "lite", "regressor": None}, TypeError, "regressor must be 'auto' or a file, got None"),
+        ({"backbone": "lite", "alpha": 1}, ValueError, "alpha must be above 1"),
+    ],
+)
+def test_refuses_what_it_is_not_made_of(arguments, error, message):
+    with pytest.raises(error, match=message):
+        QDSD(**arguments)
+
+
+def test_a_regressor_for_each_alpha_or_none(network, regressor_file):
+    with pytest.raises(ValueError, match="regressors must be a file for each of 2 alphas, or none; got 1"):
+        load_measures(network, [2, 4], [regressor_file])
+    assert [measure.alpha for measure in load_measures(network, [2], [regressor_file])] == [2]

@@ -98,6 +98,8 @@ def test_writes_what_q_dsd_takes(whole, photographs):
         "alpha": 2,
         "side": 16,
         "each": 4,
+        "padding": "zeros",
+        "targets_precision": "bfloat16",
         "seed": 0,
         "backbone": "lite",
         "weights_sha256": SHA256,

@@ -38,13 +38,13 @@ def test_several_are_what_each_is_alone(network):
 
 
 def test_a_backbone_by_name_is_loaded_once_and_only_if_needed(monkeypatch):
-    loaded, load = [], NoReferenceSet.__init__.__globals__["load_backbone"]
+    loaded, load = [], NoReferenceSet.__init__.__globals__["load_measured"]
 
     def recorded(*arguments, **options):
         loaded.append(arguments)
         return load(*arguments, **options)
 
-    monkeypatch.setattr("dsd.quality.no_reference.load_backbone", recorded)
+    monkeypatch.setattr("dsd.quality.no_reference.load_measured", recorded)
     x = torch.rand(1, 3, 32, 32)
     metrics = NoReferenceSet(["q_dsd", "q_dsd4"], "lite", device="cpu")
     assert metrics(x).keys() == {"q_dsd", "q_dsd4"}
