@@ -94,13 +94,18 @@ def predictions(result: Result) -> pd.DataFrame:
     for key, of in photographs_of(result).groupby(["measure", "layer"], sort=False):
         error = of.predicted / of.value - 1
         rows[key] = {
-            "spearman": of.value.corr(of.predicted, "spearman"),
-            "pearson": of.value.corr(of.predicted),
+            "spearman": _correlation(of.value.rank(), of.predicted.rank()),
+            "pearson": _correlation(of.value, of.predicted),
             "explained": 1 - ((of.predicted - of.value) ** 2).mean() / of.value.var(ddof=0),
             "error": error.abs().median(),
             "bias": error.median(),
         }
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis(["measure", "layer"])
+
+
+def _correlation(x: pd.Series, y: pd.Series) -> float:
+    """Pearson's; NaN of a constant."""
+    return x.corr(y) if x.nunique() > 1 and y.nunique() > 1 else np.nan
 
 
 def photographs_of(result: Result) -> pd.DataFrame:

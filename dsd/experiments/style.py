@@ -29,7 +29,7 @@ MEASURES: dict[str, dict[str, Any]] = {
     "LPIPS": {"color": "0.1", "marker": "X"},
     "log DSD_2": {"color": "#6A2C91", "marker": "D", "markerfacecolor": "white"},
     "log DSD_4": {"color": "#A97BC4", "marker": "d", "markerfacecolor": "white"},
-    "joint DSD_2": {"color": "#C0468F", "marker": "P"},
+    "joint DSD_2": {"color": "#C0468F", "marker": "*"},
     "NIQE": {"color": "#0B5D57", "marker": "o"},
     "Ma": {"color": "0.5", "marker": "p"},
     "BRISQUE": {"color": "#D98E3F", "marker": "h"},

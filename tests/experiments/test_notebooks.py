@@ -18,6 +18,7 @@ from dsd.experiments import output, provenance, style
 from dsd.experiments.catalogue import list_experiments
 from dsd.experiments.presets import default_parameters
 from tests.conftest import REPOSITORY
+from tests.noref.samples import save_regressor
 
 EXPERIMENTS = list_experiments()
 SMALL = {
@@ -38,7 +39,9 @@ SMALL = {
     "fig6": ["layers=[relu1_2]", "steps=[1, 2]", "residual_std=0.01", "resize=48", "crop=32", "seed=7"],
     "fig7": ["layers=[relu1_2, relu2_1]", "resize=48", "crop=32", "count=6", "crops=2", "seed=7"],
     "lite-report": ["layers=[relu1_2, relu2_1]", "resize=48", "crop=32", "count=6", "steps=1", "seed=7"],
+    "noref-report": ["alphas=[2]", "resize=200", "crop=192", "count=3", "crops=1", "distorted=2", "seed=7"],
     "tab1": ["layers=[relu1_2, relu2_1]", "resize=64", "crop=48", "count=2", "seed=7"],
+    "tab2": ["alphas=[2]", "resize=192", "crop=192", "count=2", "seed=7"],
 }
 PICTURES = {
     "fig4": {f"fig4_{image}.png" for image in ("content", "reference", "DSD", "Style-pyramid")},
@@ -56,11 +59,14 @@ def test_runs_and_is_drawn_again(name, tmp_path, monkeypatch):
     if name == "lite-report":
         few = Photographs.from_folder("embedded", resize=64, crop=48, count=2)
         small.append(f"rated_images={write_distorted(few, tmp_path / 'rated').root / 'ratings.csv'}")
+    if name in ("noref-report", "tab2"):
+        small.append(f"regressors=[{save_regressor(tmp_path / 'psi.safetensors', weights_sha256='random')}]")
     options = [option for text in small for option in ("-p", text)]
     command = [sys.executable, "-m", "dsd.experiments", "run", name, *options, "--out", tmp_path / "new"]
     done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    tables = {"tab1.md", "tab1-figure.tex"} if name == "tab1" else set()
+    table = name.startswith("tab")
+    tables = {f"{name}.md", f"{name}-figure.tex"} if table else set()
     pictures = PICTURES.get(name, set())
     files = {f"{name}.{suffix}" for suffix in ("csv", "ipynb", "json", "pdf", "png", "tex")}
     assert {path.name for path in (tmp_path / "new").iterdir()} == files | tables | pictures
@@ -76,15 +82,15 @@ def test_runs_and_is_drawn_again(name, tmp_path, monkeypatch):
     result = provenance.load_or_compute(experiment, {"redraw": str(tmp_path / "new")}, tmp_path / "again")
     figure = experiment.draw(result, "page")
     output.save_figure(figure, result, experiment.caption(result), tmp_path / "again")
-    drawn = {f"{name}.pdf", f"{name}.png", "tab1-figure.tex" if name == "tab1" else f"{name}.tex"}
+    drawn = {f"{name}.pdf", f"{name}.png", f"{name}-figure.tex" if table else f"{name}.tex"}
     assert {path.name for path in (tmp_path / "again").iterdir()} == drawn | pictures
     for picture in pictures:
         assert (tmp_path / "again" / picture).read_bytes() == (tmp_path / "new" / picture).read_bytes()
     pixels = [np.asarray(Image.open(tmp_path / folder / f"{name}.png"), int) for folder in ("new", "again")]
     np.testing.assert_allclose(*pixels, rtol=0, atol=8)
-    if name == "tab1":
-        table = pd.read_csv(tmp_path / "new" / "tab1.csv")
-        assert table[table.kind == "correlation"].pearson.notna().all()
+    if table:
+        numbers = pd.read_csv(tmp_path / "new" / f"{name}.csv")
+        assert numbers[numbers.kind == "correlation"].pearson.notna().all()
 
 
 @pytest.mark.parametrize("name", EXPERIMENTS)
