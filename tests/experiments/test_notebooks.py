@@ -41,7 +41,7 @@ SMALL = {
     "lite-report": ["layers=[relu1_2, relu2_1]", "resize=48", "crop=32", "count=6", "steps=1", "seed=7"],
     "noref-report": ["alphas=[2]", "resize=200", "crop=192", "count=3", "crops=1", "distorted=2", "seed=7"],
     "tab1": ["layers=[relu1_2, relu2_1]", "resize=64", "crop=48", "count=2", "seed=7"],
-    "tab2": ["alphas=[2]", "resize=192", "crop=192", "count=2", "seed=7"],
+    "tab2": ["alphas=[2]", "resize=192", "crop=192", "count=1", "seed=7"],
 }
 PICTURES = {
     "fig4": {f"fig4_{image}.png" for image in ("content", "reference", "DSD", "Style-pyramid")},

@@ -32,7 +32,7 @@ def computed(regressor):
         images=["embedded"],
         resize=192,
         crop=192,
-        count=2,
+        count=1,
         device="cpu",
         seed=0,
     )
