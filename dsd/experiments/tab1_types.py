@@ -8,8 +8,8 @@ from matplotlib.figure import Figure
 from dsd.experiments.output import save_figure
 from dsd.experiments.provenance import Result
 from dsd.experiments.style import MEASURES, Width, pretty
-from dsd.experiments.tab1_tables import set_name, symbol
-from dsd.experiments.type_panels import draw_column, places_of, type_panels
+from dsd.experiments.tab1_tables import symbol
+from dsd.experiments.type_panels import counted, draw_column, places_of, type_panels
 from dsd.quality.comparison import column
 
 SHOWN = ("Perceptual", "Style", "MSS", "DSD_2")
@@ -52,11 +52,9 @@ def save_types(result: Result, out_dir: str | Path, width: Width = "page", *, st
 def types_caption(result: Result) -> str:
     """What the figure shows."""
     types = result.table[result.table.kind == "type"]
-    counts = types.groupby("dataset", sort=False).type.nunique()
-    sets = " and ".join(f"{count} of {set_name(str(name))}" for name, count in counts.items())
     layer = types.layer[types.measure == "DSD_2"].iloc[0]
     return (
-        rf"Types of distortion: {sets}. Measures are at {pretty(layer)}. Left: the share of pairs in which "
+        rf"Types of distortion: {counted(types)}. Measures are at {pretty(layer)}. Left: the share of pairs in which "
         r"$\mathrm{DSD}_2$ agrees with people, less that of another measure. Right: how often a measure calls an image "
         "of the type the worse one, less how often people do: left of 0 it calls them too good, right of 0 too bad. "
         "Lines are 95% bootstrap intervals."

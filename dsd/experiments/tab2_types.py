@@ -8,14 +8,14 @@ from matplotlib.figure import Figure
 from dsd.experiments.output import save_figure
 from dsd.experiments.provenance import Result
 from dsd.experiments.style import MEASURES, Width
-from dsd.experiments.tab1_tables import set_name, symbol
-from dsd.experiments.type_panels import draw_column, places_of, type_panels
+from dsd.experiments.tab1_tables import symbol
+from dsd.experiments.type_panels import counted, draw_column, places_of, type_panels
 
 SHOWN = ("NIQE", "BRISQUE", "DSD_2", "DSD_4")
 
 
 def draw_types(result: Result, width: Width = "page") -> Figure | None:
-    """Draw, by type of distortion, how often each measure agrees with people, and what it is too hard or too soft on.
+    """Draw, by type of distortion, how often each measure agrees with people, and which types it calls too good or too bad.
 
     Args:
         result: of Table 2.
@@ -49,10 +49,9 @@ def save_types(result: Result, out_dir: str | Path, width: Width = "page", *, st
 
 def types_caption(result: Result) -> str:
     """What the figure shows."""
-    counts = result.table[result.table.kind == "type"].groupby("dataset", sort=False).type.nunique()
-    sets = " and ".join(f"{count} of {set_name(str(name))}" for name, count in counts.items())
+    types = result.table[result.table.kind == "type"]
     return (
-        f"Types of distortion: {sets}. Left: the share of pairs in which a measure without a reference agrees with "
-        "people, of the pairs that have an image of the type. Right: how often a measure calls an image of the type "
+        f"Types of distortion: {counted(types)}. Left: the share of pairs in which a measure without a reference agrees "
+        "with people, of the pairs that have an image of the type. Right: how often a measure calls an image of the type "
         "the worse one, less how often people do. Lines are 95% bootstrap intervals."
     )

@@ -52,3 +52,9 @@ def draw_column(
     axis.grid(axis="x")
     axis.grid(False, axis="y")
     axis.tick_params(axis="y", length=0)
+
+
+def counted(types: pd.DataFrame) -> str:
+    """How many types each set of images has, in words."""
+    counts = types.groupby("dataset", sort=False).type.nunique()
+    return " and ".join(f"{count} of {set_name(str(name))}" for name, count in counts.items())

@@ -98,11 +98,12 @@ def train_regressor(
         pool |= {"backbone": backbone, "weights_sha256": measured.weights_sha256}
         pool |= {"padding": measured.padding, "targets_precision": measured.precision}
         torch.manual_seed(seed)
-        network = Regressor() if start is None else load_regressor(start)[0].requires_grad_(True)
+        network, earlier = (Regressor(), {}) if start is None else load_regressor(start)
+        network.requires_grad_(True)
         network.to(process.device, memory_format=torch.channels_last).train()  # type: ignore[call-overload]
         settings = {**pool, "rate": rate, "schedule": schedule, "batch": batch, "precision": precision}
         settings["processes"] = process.count
-        settings["start_sha256"] = start and hashlib.sha256(Path(start).read_bytes()).hexdigest()
+        settings["start_sha256"] = earlier.get("regressor_sha256")
         training = Training(
             network,
             {"adam": torch.optim.Adam(network.parameters(), rate)},
