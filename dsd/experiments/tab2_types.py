@@ -15,7 +15,7 @@ SHOWN = ("NIQE", "BRISQUE", "DSD_2", "DSD_4")
 
 
 def draw_types(result: Result, width: Width = "page") -> Figure | None:
-    """Draw, by type of distortion, how often each measure agrees with people, and which types it calls too good or too bad.
+    """Draw, by type of distortion, how often measures agree with people, and what they call too good or too bad.
 
     Args:
         result: of Table 2.
@@ -51,7 +51,7 @@ def types_caption(result: Result) -> str:
     """What the figure shows."""
     types = result.table[result.table.kind == "type"]
     return (
-        f"Types of distortion: {counted(types)}. Left: the share of pairs in which a measure without a reference agrees "
-        "with people, of the pairs that have an image of the type. Right: how often a measure calls an image of the type "
-        "the worse one, less how often people do. Lines are 95% bootstrap intervals."
+        f"Types of distortion: {counted(types)}. Left: the share of pairs in which a measure without a reference "
+        "agrees with people, of the pairs that have an image of the type. Right: how often a measure calls an image of "
+        "the type the worse one, less how often people do. Lines are 95% bootstrap intervals."
     )
