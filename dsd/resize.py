@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from dsd.checks import check_alphas, check_features
+from dsd.checks import check_alphas, check_features, check_integer
 from dsd.precision import at_least_float32, full_precision
 
 
@@ -46,6 +46,31 @@ def downscale(x: Tensor, alpha: float) -> Tensor:
     return _Resample.apply(exact, rows, columns).to(x.dtype)
 
 
+def enlarge(x: Tensor, factor: int) -> Tensor:
+    """Bicubic enlargement, what MATLAB's ``imresize(x, factor)`` computes: Keys' cubic, borders mirrored.
+
+    Args:
+        x: float (N, C, H, W).
+        factor: a whole number, at least 1.
+
+    Returns:
+        (N, C, factor·H, factor·W), dtype of `x`. Not clipped: a cubic overshoots [0, 1] a little at sharp edges.
+
+    Raises:
+        TypeError: `x` is no tensor.
+        ValueError: `x` is sparse, not of floats, not (N, C, H, W), or empty; `factor` is no integer from 1.
+
+    Example:
+        >>> enlarge(torch.rand(2, 3, 9, 8), 4).shape
+        torch.Size([2, 3, 36, 32])
+    """
+    check_features(x, "x")
+    check_integer(factor, "factor", 1)
+    exact = at_least_float32(x)
+    rows, columns = (resize_matrix(side, 1 / factor, exact.dtype, x.device) for side in x.shape[2:])
+    return _Resample.apply(exact, rows, columns).to(x.dtype)
+
+
 class _Resample(torch.autograd.Function):
     """R x Cᵀ, in full precision both ways: autograd alone would follow an autocast around ``backward()``."""
 
@@ -73,7 +98,7 @@ def resize_matrix(
 
     Args:
         side: pixels of the original.
-        alpha: factor, at least 1.
+        alpha: factor; below 1 the image becomes larger.
         dtype: of the result.
         device: of the result.
         borders: what lies beyond the image: its mirror image, or its outermost pixel again and again.
@@ -88,8 +113,9 @@ def resize_matrix(
     """
     resized = math.ceil(side / alpha - 1e-9)  # 21/1.4 is 15, not 15.000000000000002
     centres = (np.arange(resized) + 0.5) * alpha - 0.5  # in pixels of the original
-    taps = np.floor(centres - 2 * alpha)[:, None] + np.arange(math.ceil(4 * alpha) + 2)
-    distance = np.abs(centres[:, None] - taps) / alpha
+    stretch = max(alpha, 1)  # antialiasing; nothing to stretch where an image is enlarged
+    taps = np.floor(centres - 2 * stretch)[:, None] + np.arange(math.ceil(4 * stretch) + 2)
+    distance = np.abs(centres[:, None] - taps) / stretch
     weights = np.where(
         distance <= 1,
         1.5 * distance**3 - 2.5 * distance**2 + 1,

@@ -118,6 +118,7 @@ class Training:
         *,
         every: int,
         clip: float = math.inf,
+        after: Callable[[int], None] = lambda step: None,
     ) -> None:
         """Take the steps that are left, each in full precision: see :func:`dsd.precision.full_precision`.
 
@@ -130,6 +131,8 @@ class Training:
             losses: batch, step (from 1) → {name: scalar}, the same names in each step; their sum is minimised.
             every: steps from row to row, at least 1.
             clip: the gradient's largest norm; a longer one is shortened.
+            after: called after each step with the number of steps done; what it changes of the network's state is in
+                the checkpoint.
 
         Raises:
             ValueError: `every` is no integer of at least 1; a loss has the name of another column of the log.
@@ -151,6 +154,7 @@ class Training:
             for batch in progress:
                 with full_precision():
                     stop = self._take_step(batch, losses, clip, lambda: bool(signals))
+                after(self.step)
                 if self.step % every == 0 or self.step == self.steps:
                     row = self._add_row()
                     progress.set_postfix_str(", ".join(f"{name} {value:.3g}" for name, value in row.items()))

@@ -51,6 +51,25 @@ def command_line() -> argparse.ArgumentParser:
             "file. The same command goes on where it was interrupted.",
         )
     )
+    _add_restore(
+        commands.add_parser(
+            "restore",
+            help="enlarge or deblur images",
+            description="Restore an image, or all below a folder, with a trained network: by default enlarge them 4 "
+            "times. Images that a folder OUT has already are kept, so the same command goes on where it was "
+            "interrupted; with another model, give another folder or --overwrite. One file is always written.",
+        )
+    )
+    _add_evaluate(
+        commands.add_parser(
+            "evaluate",
+            help="compare restored images with clean ones: PSNR, SSIM, LPIPS, NIQE",
+            description="Compare restored images (--sr) with clean ones (--hr) of the same name, whatever the suffix, "
+            "under two protocols: the usual one of super-resolution (8 bits, border cut, Y) and that of the paper's "
+            "authors. Two folders or two files; a larger --hr is cut at the right and below to multiples of --scale. "
+            "Without --hr: NIQE only.",
+        )
+    )
     training = commands.add_parser("train", help="train a network").add_subparsers(metavar="NETWORK", required=True)
     _add_train_lite(
         training.add_parser(
@@ -69,6 +88,16 @@ def command_line() -> argparse.ArgumentParser:
             "checkpoint.",
         )
     )
+    for task, words in (("sr", "super-resolution"), ("deblur", "deblurring")):
+        _add_train_restorer(
+            training.add_parser(
+                task,
+                help=f"a network for {words}",
+                description=f"Train a network for {words} by the paper's Eq. 6, with the settings of a YAML file: see "
+                "docs/restoration.md. The same command goes on from its last checkpoint.",
+            ),
+            task,
+        )
     niqe = commands.add_parser("niqe", help="models of NIQE").add_subparsers(metavar="ACTION", required=True)
     _add_niqe_fit(
         niqe.add_parser(
@@ -131,6 +160,17 @@ def _add_score(parser: argparse.ArgumentParser) -> None:
     _add_backbone(parser)
 
 
+def _add_evaluate(parser: argparse.ArgumentParser) -> None:
+    _set_run(parser, "dsd.cli.evaluate:run")
+    parser.add_argument("--hr", type=Path, help="clean image or folder (none: NIQE only)")
+    parser.add_argument("--sr", required=True, type=Path, help="restored image or folder")
+    parser.add_argument("--border", default=4, type=int, help="pixels that the usual protocol cuts from each side (4)")
+    parser.add_argument("--scale", default=4, type=int, help="the factor: clean images are cut to its multiples (4)")
+    parser.add_argument("--measures", help="names separated by commas, as the table shows them (all)")
+    parser.add_argument("--out", type=Path, help="file for each image's values, .csv or .json")
+    parser.add_argument("--device", default="auto", help=DEVICES)
+
+
 def _add_scan(parser: argparse.ArgumentParser) -> None:
     _set_run(parser, "dsd.cli.scan:run", "interrupted; the same command goes on from here")
     parser.add_argument("source", type=Path, metavar="FOLDER", help="images, or tars of images")
@@ -151,6 +191,20 @@ def _add_scan(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--engine", default="local", help="local, or ray: on the machines of a Ray cluster (local)")
     parser.add_argument("--address", help="of the Ray cluster (the one at hand, else one of this machine)")
     _add_backbone(parser)
+
+
+def _add_restore(parser: argparse.ArgumentParser) -> None:
+    _set_run(parser, "dsd.cli.restore:run")
+    parser.add_argument("images", type=Path, metavar="IN", help="image or folder")
+    parser.add_argument("--out", required=True, type=Path, help="file, .png; for a folder IN: folder of PNGs")
+    parser.add_argument(
+        "--model", default="dsd", help="dsd or l1, which come along, or a file of `dsd train sr` or `deblur` (dsd)"
+    )
+    parser.add_argument(
+        "--tile", default=256, type=pixels, help="side of what is done at once; less needs less memory; or none (256)"
+    )
+    parser.add_argument("--overwrite", action="store_true", help="restore again what OUT has already")
+    parser.add_argument("--device", default="auto", help=DEVICES)
 
 
 def _add_backbone(parser: argparse.ArgumentParser) -> None:
@@ -193,6 +247,18 @@ def _add_train_noref(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--crops", type=int, default=16, help="of each photograph (16)")
     parser.add_argument("--precision", default="float32", help="of ψ: float32 or bfloat16 (float32)")
     parser.add_argument("--seed", type=int, default=0, help="of crops, batches and weights (0)")
+    parser.add_argument("--device", default="auto", help=DEVICES)
+
+
+def _add_train_restorer(parser: argparse.ArgumentParser, task: str) -> None:
+    _set_run(parser, "dsd.cli.train:run_restorer", "interrupted; the same command goes on from its last checkpoint")
+    parser.set_defaults(task=task)
+    parser.add_argument("config", type=Path, metavar="CONFIG", help="the settings, .yaml")
+    parser.add_argument("--out", type=Path, required=True, help="folder for model, checkpoint, log and validation")
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="NAME=VALUE", dest="changes", help="losses.dsd.weight=100, say"
+    )
+    parser.add_argument("--print", action="store_true", dest="only_print", help="print all settings, and do nothing")
     parser.add_argument("--device", default="auto", help=DEVICES)
 
 

@@ -54,3 +54,19 @@ def run_noref(options: argparse.Namespace) -> int:
     )
     print(path)
     return 0
+
+
+def run_restorer(options: argparse.Namespace) -> int:
+    """Train a restoration network, and print where it is."""
+    check_out(options.out / "checkpoint.pt")
+    check_file(options.config)
+    check_device(options.device)
+    from dsd.restore.config import as_yaml, load_config
+
+    config = load_config(options.config, [f"task={options.task}", *options.changes])
+    print(as_yaml(config), end="")
+    if not options.only_print:
+        from dsd.restore.train import train_restorer
+
+        print(train_restorer(config, options.out, device=options.device))
+    return 0

@@ -1,7 +1,8 @@
 """What lies below a folder."""
 
+import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 
@@ -46,3 +47,11 @@ def _identity(folder: Path) -> tuple[int, int]:
     """What a folder is on its disk, whatever its path."""
     status = folder.stat()
     return status.st_dev, status.st_ino
+
+
+def digest(paths: Sequence[Path]) -> str:
+    """SHA-256 of the files' contents, in their order."""
+    together = hashlib.sha256()
+    for path in paths:
+        together.update(hashlib.sha256(path.read_bytes()).digest())
+    return together.hexdigest()

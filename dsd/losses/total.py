@@ -1,4 +1,4 @@
-"""A weighted sum of losses, for which the network runs once."""
+"""A weighted sum of losses, for which each network runs once."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -11,17 +11,17 @@ from dsd.losses.base import FeatureLoss, check_pair, encode_together
 
 
 class LossSum(nn.Module):
-    """Σ weight · loss(x, y), as in the paper's Eq. 6; the network sees each image once at each scale.
+    """Σ weight · loss(x, y), as in the paper's Eq. 6; each network sees each image once at each scale.
 
     Args:
-        terms: {name: (weight, loss)}. A loss on features must share its backbone with the others; any other module is
-            called with predictions and targets, ``torch.nn.L1Loss()`` say.
+        terms: {name: (weight, loss)}. Losses on features of one network must share it, and not have a copy each; any
+            other module is called with predictions and targets, ``torch.nn.L1Loss()`` say.
 
     Call with predictions and targets, float (N, 3, H, W), or with what :meth:`encode` made of the targets.
 
     Raises:
         ValueError: no terms; one that is no pair of a finite weight and a module that returns a number; losses on two
-            networks, or on two copies of one.
+            copies of one network.
 
     Reference:
         Kligvasser et al., NeurIPS 2021, Eq. 6.
@@ -61,11 +61,11 @@ class LossSum(nn.Module):
         self.names = tuple(terms)
         self.weights = tuple(float(weight) for weight, _ in terms.values())
         self.losses = nn.ModuleList(loss for _, loss in terms.values())
-        backbones = {id(loss.backbone): loss.backbone for loss in self._on_features()}
-        if len(backbones) > 1:
+        backbones = {id(loss.backbone): loss.backbone for loss in self._on_features()}.values()
+        if len({str(network.provenance()) for network in backbones}) < len(backbones):
             raise ValueError(
-                "losses on features must share one backbone, so that it runs once: pass the same network to each; "
-                f"got {len(backbones)}: {', '.join(network.backbone_name for network in backbones.values())}"
+                "losses on features of one network must share it, so that it runs once: pass the same network to each; "
+                f"got {len(backbones)}: {', '.join(network.backbone_name for network in backbones)}"
             )
 
     def _on_features(self) -> list[FeatureLoss]:
@@ -76,12 +76,15 @@ class LossSum(nn.Module):
         return self._encode(y, "y")
 
     def _encode(self, images: Tensor, argument: str) -> dict[str, Any]:
-        losses = self._on_features()
-        encodings = iter(encode_together(images, losses, argument) if losses else [])
-        return {
-            name: next(encodings) if isinstance(loss, FeatureLoss) else images
-            for name, loss in zip(self.names, self.losses, strict=True)
+        together: dict[int, list[FeatureLoss]] = {}  # losses of one network
+        for loss in self._on_features():
+            together.setdefault(id(loss.backbone), []).append(loss)
+        encodings = {
+            id(loss): encoding
+            for losses in together.values()
+            for loss, encoding in zip(losses, encode_together(images, losses, argument), strict=True)
         }
+        return {name: encodings.get(id(loss), images) for name, loss in zip(self.names, self.losses, strict=True)}
 
     def forward(self, x: Tensor, y: Tensor | Mapping) -> tuple[Tensor, dict[str, Tensor]]:
         """The weighted sum, and its terms before their weights.

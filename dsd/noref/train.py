@@ -1,6 +1,5 @@
 """Train ψ on clean photographs."""
 
-import hashlib
 import json
 import math
 from collections.abc import Sequence
@@ -16,6 +15,7 @@ from dsd.atomic import atomic_write
 from dsd.backbones import find_device, load_backbone
 from dsd.backbones.base import Precision
 from dsd.checks import check_choice, check_factors, check_integer, check_number
+from dsd.data.files import digest
 from dsd.data.images import find_images
 from dsd.noref.crops import Batches, Crops
 from dsd.noref.regressor import LAYERS, Regressor, load_regressor, parameters_of
@@ -157,11 +157,3 @@ def rate_factor(step: int, steps: int, schedule: Schedule) -> float:
         return 0.5 ** sum(step >= part * steps for part in paper.NO_REFERENCE["halved"])
     progress = (step + 1) / steps
     return min(20 * progress, (1 + math.cos(math.pi * max(0, progress - 0.05) / 0.95)) / 2)
-
-
-def digest(paths: Sequence[Path]) -> str:
-    """SHA-256 of the files' contents, in their order."""
-    together = hashlib.sha256()
-    for path in paths:
-        together.update(hashlib.sha256(path.read_bytes()).digest())
-    return together.hexdigest()

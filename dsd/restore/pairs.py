@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 from tqdm import tqdm
 
-from dsd.data.images import load_image
+from dsd.data.restoration_sets import PairedFiles
 from dsd.restore.degrade import Like, low_resolution
 
 
@@ -24,50 +24,70 @@ class Pairs(Protocol):
         """One pair of a photograph: degraded (3, side/s, side/s) and clean (3, side, side), in [0, 1]."""
 
 
-class Aligned:
-    """Whole images, degraded and clean, whose positions correspond: for super-resolution, and for pairs from files.
+class Files(Sequence[tuple[Tensor, Tensor]]):
+    """Whole images, degraded and clean, in 8 bits. Where a set has no degraded ones, low-resolution ones are made.
 
     Args:
-        degraded: uint8 (3, H, W), one each.
-        clean: uint8 (3, s·H, s·W), one each.
-        scale: s.
+        sets: of one scale.
+        like: whose downscaling, see :func:`dsd.restore.degrade.low_resolution`.
     """
 
-    def __init__(self, degraded: Sequence[Tensor], clean: Sequence[Tensor], scale: int) -> None:
-        self.degraded, self.clean, self.scale = degraded, clean, scale
+    def __init__(self, sets: Sequence[PairedFiles], like: Like = "matlab-8bit") -> None:
+        self.items = [(one, name) for one in sets for name in one.items]
+        self.like = like
+
+    def __len__(self) -> int:
+        """Count the images."""
+        return len(self.items)
+
+    def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:  # type: ignore[override]
+        """Read one pair: (3, H, W) and (3, s·H, s·W)."""
+        files, name = self.items[index]
+        degraded, clean = files.load(name)
+        if degraded is None:
+            degraded = low_resolution(clean[None], files.scale, self.like)[0]
+        return tuple((255 * image).round().clamp(0, 255).byte() for image in (degraded, clean))  # type: ignore[return-value]
+
+    def path(self, index: int) -> Path:
+        """The clean file."""
+        files, name = self.items[index]
+        return files.items[name][1]
+
+
+class Aligned:
+    """Crops of whole images, degraded and clean, whose positions correspond: :class:`.Pairs` out of files.
+
+    Args:
+        files: whole images.
+        scale: how many times larger the clean ones are.
+        keep: decode them at once and keep them in memory, or read them again for each crop.
+        quiet: show no progress.
+    """
+
+    def __init__(self, files: Files, scale: int, *, keep: bool = True, quiet: bool = False) -> None:
+        self.files, self.scale = files, scale
+        reading = tqdm(files, "reading pairs", unit="image", disable=quiet) if keep else ()
+        self.images: Sequence[tuple[Tensor, Tensor]] = list(reading) if keep else files
 
     def __len__(self) -> int:
         """Count the photographs."""
-        return len(self.clean)
+        return len(self.files)
 
     def crop(self, index: int, side: int, random: np.random.Generator) -> tuple[Tensor, Tensor]:
-        """One pair: the place is drawn evenly."""
+        """One pair: the place is drawn evenly.
+
+        Raises:
+            ValueError: the image is smaller than a crop; the message names it.
+        """
+        degraded, clean = self.images[index]
+        height, width = clean.shape[1:]
+        if min(height, width) < side:
+            raise ValueError(f"{self.files.path(index)} is {height}×{width} pixels: crops are {side}×{side}")
         small = side // self.scale
-        image = self.degraded[index]
-        top, left = (int(random.integers(length - small + 1)) for length in image.shape[1:])
-        x = image[:, top : top + small, left : left + small]
+        top, left = (int(random.integers(length - small + 1)) for length in degraded.shape[1:])
+        x = degraded[:, top : top + small, left : left + small]
         top, left = top * self.scale, left * self.scale
-        y = self.clean[index][:, top : top + side, left : left + side]
-        return x / 255, y / 255
-
-
-def downscaled(paths: Sequence[Path], scale: int, like: Like = "matlab-8bit", *, quiet: bool = False) -> Aligned:
-    """Photographs, cut to multiples of the scale, and their low-resolution versions, made here.
-
-    Args:
-        paths: photographs, which are decoded at once and kept in 8 bits.
-        scale: factor.
-        like: whose downscaling, see :func:`dsd.restore.degrade.low_resolution`.
-        quiet: show no progress.
-    """
-    clean, degraded = [], []
-    for path in tqdm(paths, "downscaling", unit="image", disable=quiet):
-        image = load_image(path)
-        height, width = (side // scale * scale for side in image.shape[1:])
-        image = image[:, :height, :width]
-        clean.append((255 * image).round().byte())
-        degraded.append((255 * low_resolution(image[None], scale, like)[0]).round().clamp(0, 255).byte())
-    return Aligned(degraded, clean, scale)
+        return x / 255, clean[:, top : top + side, left : left + side] / 255
 
 
 class Batch(NamedTuple):
@@ -119,13 +139,18 @@ class Batches(Dataset[Batch]):
         """Count the steps."""
         return self.steps
 
+    @property
+    def places(self) -> int:
+        """Count the crops of the pool."""
+        return len(self.pairs) * (self.each or 0)
+
     def __getitem__(self, step: int) -> Batch:
         """Draw one batch: the same whenever it is asked for."""
         crops, places = [], []
         for sample in self.samples:
             random = np.random.default_rng((self.seed, step, sample))
-            place = -1 if self.each is None else int(random.integers(len(self.pairs) * self.each))
-            crops.append(self.draw(random) if place < 0 else self.of_pool(place))
+            place = -1 if self.each is None else int(random.integers(self.places))
+            crops.append(self._draw(random) if place < 0 else self.of_pool(place))
             places.append(place)
         degraded, clean = (torch.stack(some) for some in zip(*crops, strict=True))
         return Batch(degraded, clean, torch.tensor(places))
@@ -133,9 +158,9 @@ class Batches(Dataset[Batch]):
     def of_pool(self, place: int) -> tuple[Tensor, Tensor]:
         """A pair of the pool: the same whenever it is asked for."""
         assert self.each is not None
-        return self.draw(np.random.default_rng((self.seed, place)), place // self.each)
+        return self._draw(np.random.default_rng((self.seed, place)), place // self.each)
 
-    def draw(self, random: np.random.Generator, index: int | None = None) -> tuple[Tensor, Tensor]:
+    def _draw(self, random: np.random.Generator, index: int | None = None) -> tuple[Tensor, Tensor]:
         """A pair of one photograph, half of them mirrored."""
         index = int(random.integers(len(self.pairs))) if index is None else index
         pair = self.pairs.crop(index, self.side, random)

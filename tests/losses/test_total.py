@@ -93,7 +93,7 @@ def test_predictions_may_overshoot_and_hard_cases_have_finite_gradients(terms, n
         ),
         (
             lambda n: LossSum({"a": (1, StyleLoss(n)), "b": (1, StyleLoss(VGG19(("relu1_1",), weights="random")))}),
-            "must share one backbone, so that it runs once: .* got 2: vgg19, vgg19",
+            "of one network must share it, so that it runs once: .* got 2: vgg19, vgg19",
         ),
         (
             lambda n: LossSum({"a": (1, StyleLoss(n))})(torch.rand(1, 3, 16, 16), {"b": {}}),

@@ -1,0 +1,153 @@
+"""Runs whose results are kept: each trains once, is tested once, and is then its table."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+from torch import Tensor
+from tqdm import tqdm
+
+from dsd.atomic import atomic_write
+from dsd.data.images import load_image, save_image
+from dsd.resize import enlarge
+from dsd.restore.apply import restore
+from dsd.restore.config import DISTRIBUTIONS, Config, as_yaml
+from dsd.restore.evaluate import Evaluator
+from dsd.restore.model import load_model
+from dsd.restore.networks import SRResNet
+from dsd.restore.shipped import find_model
+from dsd.restore.testing import pairs_of
+from dsd.restore.train import train_restorer
+
+SCORES, SETTINGS = "scores.csv", "config.yaml"
+
+
+def with_loss(base: Config, loss: str, layer: str = "", seed: int = 0, backbone: str = "") -> Config:
+    """A run's settings with another distribution loss in L_DSD's place, balanced against the perceptual loss.
+
+    Args:
+        base: its settings, with the reconstruction and the perceptual loss.
+        loss: ``"cx"``, ``"pdl"``, ``"style"``, ``"mss"``, ``"dsd"``, or ``"none"``.
+        layer: where it compares.
+        seed: of the run.
+        backbone: of this loss; "": that of the run.
+
+    Example:
+        >>> from dsd.restore.config import parse_config
+        >>> base = parse_config({"losses": {"rec": {"weight": 1}, "per": {"weight": 1}}})
+        >>> dict(with_loss(base, "dsd", "relu2_2").losses)["dsd"]
+        {'weight': 'balanced', 'layers': ['relu2_2']}
+    """
+    losses = {name: options for name, options in base.losses.items() if name not in DISTRIBUTIONS}
+    if loss != "none":
+        losses[loss] = {"weight": "balanced", "layers": [layer]} | ({"backbone": backbone} if backbone else {})
+    return replace(base, losses=losses, seed=seed)
+
+
+def run_scores(
+    config: Config,
+    folder: Path,
+    sets: Mapping[str, int | None],
+    crops: Mapping[str, Sequence[int]],
+    *,
+    device: str = "auto",
+) -> pd.DataFrame:
+    """Train a network and test it, or read what an earlier call wrote.
+
+    A run that is whole is its folder's ``scores.csv``, ``config.yaml`` and pictures: its model is not needed any more.
+
+    Args:
+        config: of the run.
+        folder: of the run.
+        sets: {test set: how many of its images, None for all}.
+        crops: {"set/image": (top, left, height, width)} of restored images that are kept as pictures.
+        device: as for :func:`dsd.restore.train.train_restorer`.
+
+    Returns:
+        A row for each image: `set`, `image`, and the measures of :class:`.Evaluator`.
+
+    Raises:
+        ValueError: the folder is of a run with other settings.
+    """
+
+    def network() -> SRResNet:
+        return load_model(train_restorer(config, folder, device=device))[0]
+
+    return _kept(folder, as_yaml(config), network, sets, crops)
+
+
+def model_scores(
+    model: str, folder: Path, sets: Mapping[str, int | None], crops: Mapping[str, Sequence[int]]
+) -> pd.DataFrame:
+    """The same of a trained network, ``"l1"`` say, or of none: ``""`` is bicubic enlargement."""
+    return _kept(
+        folder,
+        f"model: {model or 'bicubic'}\n",
+        lambda: load_model(find_model(model))[0] if model else None,
+        sets,
+        crops,
+    )
+
+
+def _kept(
+    folder: Path,
+    settings: str,
+    network: Callable[[], SRResNet | None],
+    sets: Mapping[str, int | None],
+    crops: Mapping[str, Sequence[int]],
+) -> pd.DataFrame:
+    """What was written, or what is written now."""
+    scores, known = folder / SCORES, folder / SETTINGS
+    if not scores.is_file():
+        table = score_network(network(), sets, crops, folder)
+        for path, text in ((known, settings), (scores, table.to_csv(index=False, float_format="%.6g"))):
+            with atomic_write(path, "w", encoding="utf-8", newline="") as file:
+                file.write(text)
+    if known.read_text(encoding="utf-8") != settings:
+        raise ValueError(f"{folder} is of a run with other settings, see {known}: remove it to begin again")
+    table = pd.read_csv(scores)
+    if missing := [name for name in sets if name not in set(table.set)]:
+        raise ValueError(f"{folder} was not tested on {', '.join(missing)}: remove {scores} to test it again")
+    return table
+
+
+def score_network(
+    network: SRResNet | None, sets: Mapping[str, int | None], crops: Mapping[str, Sequence[int]], folder: Path
+) -> pd.DataFrame:
+    """Test a network; None: bicubic enlargement, or, where nothing is enlarged, the degraded image as it is.
+
+    Args:
+        network: what is tested.
+        sets: {test set: how many of its images, None for all}.
+        crops: {"set/image": (top, left, height, width)} of restored images, which are written.
+        folder: where to.
+
+    Returns:
+        A row for each image: `set`, `image`, and the measures of :class:`.Evaluator`.
+    """
+    rows = []
+    evaluator: Evaluator | None = None
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, count in sets.items():
+        for pair in tqdm(pairs_of(name, count), f"testing on {name}", unit="image"):
+            scale = pair.clean.shape[1] // pair.degraded.shape[1]
+            evaluator = evaluator or Evaluator(border=scale, device="cpu")
+            degraded = pair.degraded[None]
+            restored = enlarge(degraded, scale).clamp(0, 1) if network is None else restore(network, degraded)
+            values = evaluator(restored, pair.clean[None], notes={})
+            rows.append({"set": name, "image": pair.image, **{key: value.item() for key, value in values.items()}})
+            if place := crops.get(f"{name}/{pair.image}"):
+                top, left, height, width = place
+                save_image(restored[0, :, top : top + height, left : left + width], crop_path(folder, name, pair.image))
+    return pd.DataFrame(rows)
+
+
+def crop_path(folder: Path, name: str, image: str) -> Path:
+    """Where the picture of a crop is."""
+    return folder / f"{name}-{image}.png".replace("/", "-").replace(" ", "-")
+
+
+def crop_of(folder: Path, name: str, image: str) -> Tensor:
+    """A restored crop that :func:`run_scores` kept, (3, height, width)."""
+    return load_image(crop_path(folder, name, image))

@@ -1,0 +1,103 @@
+"""Pairs for deblurring: crops of photographs, and the same as a camera that moved would have taken them."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from dsd.checks import check_integer, check_number
+from dsd.data.images import load_image
+from dsd.restore.blur import camera_shake, motion_blur
+
+
+class Shaken:
+    """Photographs, crops of which are blurred by a new camera shake each: :class:`.Pairs` of scale 1.
+
+    A pair: a crop is taken with a margin of half a kernel, blurred in linear light by :func:`.camera_shake`, and cut to
+    its size, so that what moved in from beyond its borders is real. Noise is added to the sRGB values, which are then
+    rounded to 8 bits, as a file's are. Length and roughness of the camera's path are drawn evenly.
+
+    Args:
+        paths: photographs, which are decoded at once and kept in 8 bits.
+        kernel_side: of the blur kernels in pixels, odd.
+        lengths: shortest and longest path of the camera in pixels. With the default, kernels are about as wide as
+            those that Levin et al. measured.
+        noise_std: standard deviation of the noise, in sRGB values from 0 to 1. The default is that of real blurred
+            photographs, estimated on those of Levin et al. and of GoPro (0.001 to 0.003). 0: none.
+        quiet: show no progress.
+
+    Raises:
+        FileNotFoundError: a photograph is missing.
+        ValueError: there are no photographs, or one cannot be used; or an argument is outside its range.
+
+    Reference:
+        Levin, Weiss, Durand, Freeman: Understanding and evaluating blind deconvolution algorithms, CVPR 2009.
+
+    Example:
+        >>> from dsd.data.images import embedded_photographs
+        >>> x, y = Shaken(embedded_photographs()[:1], quiet=True).crop(0, 64, np.random.default_rng(0))
+        >>> x.shape, y.shape
+        (torch.Size([3, 64, 64]), torch.Size([3, 64, 64]))
+    """
+
+    def __init__(
+        self,
+        paths: Sequence[Path],
+        *,
+        kernel_side: int = 25,
+        lengths: tuple[float, float] = (5, 50),
+        noise_std: float = 0.002,
+        quiet: bool = False,
+    ) -> None:
+        if check_integer(kernel_side, "kernel_side", 1) % 2 == 0:
+            raise ValueError(f"kernel_side must be odd, got {kernel_side}")
+        shortest, longest = lengths
+        if check_number(shortest, "the shortest of lengths") > check_number(longest, "the longest of lengths"):
+            raise ValueError(f"lengths must be the shortest and the longest, got {lengths}")
+        if not paths:
+            raise ValueError("paths must hold at least one photograph")
+        self.paths, self.kernel_side, self.lengths = paths, kernel_side, lengths
+        self.noise_std = check_number(noise_std, "noise_std")
+        self.photographs = [
+            (255 * load_image(path)).round().byte() for path in tqdm(paths, "decoding", unit="image", disable=quiet)
+        ]
+
+    def __len__(self) -> int:
+        """Count the photographs."""
+        return len(self.photographs)
+
+    def crop(self, index: int, side: int, random: np.random.Generator) -> tuple[Tensor, Tensor]:
+        """One pair of a photograph, blurred and sharp: the place is drawn evenly.
+
+        Args:
+            index: of the photograph.
+            side: of the crop in pixels.
+            random: gives everything that is random.
+
+        Returns:
+            Two float32 (3, side, side) in [0, 1].
+
+        Raises:
+            ValueError: the photograph is smaller than the crop with its margins.
+        """
+        photograph, margin = self.photographs[index], self.kernel_side // 2
+        height, width = photograph.shape[1:]
+        needed = side + 2 * margin
+        if min(height, width) < needed:
+            raise ValueError(
+                f"{self.paths[index]} is {height}×{width} pixels: a crop of {side}×{side} with a margin of {margin} "
+                f"for the blur needs {needed}×{needed}"
+            )
+        top, left = (int(random.integers(length - needed + 1)) for length in (height, width))
+        sharp = photograph[:, top : top + needed, left : left + needed] / 255
+        kernel = camera_shake(
+            random, side=self.kernel_side, length=random.uniform(*self.lengths), roughness=random.random()
+        )
+        inside = slice(margin, margin + side)
+        x = motion_blur(sharp[None], kernel)[0, :, inside, inside]
+        if self.noise_std:
+            x = x + self.noise_std * torch.from_numpy(random.standard_normal(tuple(x.shape), dtype=np.float32))
+        return (255 * x).round().clamp(0, 255) / 255, sharp[:, inside, inside]

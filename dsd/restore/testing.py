@@ -1,0 +1,125 @@
+"""What trained networks are tested on: sets of degraded and clean images, by name."""
+
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from torch import Tensor
+
+from dsd.checks import check_choice
+from dsd.data.images import embedded_photographs, find_images, load_image
+from dsd.data.restoration_sets import PairedFiles, gopro, levin, sr_set
+from dsd.restore.blur import camera_shake, from_linear, motion_blur
+from dsd.restore.degrade import low_resolution
+
+MIDDLE = 192  # side of what is taken of scikit-image's photographs, in pixels
+
+
+class Pair(NamedTuple):
+    """One image of a test set."""
+
+    image: str
+    """Its name in the set."""
+    degraded: Tensor
+    """(3, H, W), of 8 bits, in [0, 1]."""
+    clean: Tensor
+    """(3, s·H, s·W), likewise."""
+    path: Path
+    """The clean file."""
+
+
+def pairs_of(name: str, count: int | None = None) -> Iterator[Pair]:
+    """The pairs of a test set, one after the other.
+
+    | set | what |
+    |---|---|
+    | ``Set5``, ``Set14`` | ×4, made as MATLAB does, of the clean images under the data root |
+    | ``BSD100`` | ×4, SelfExSR's low-resolution images |
+    | ``embedded`` | ×4, the middle of scikit-image's photographs |
+    | ``BSDS shaken`` | BSDS500's validation images, blurred by a camera shake of their own |
+    | ``embedded shaken`` | the middle of scikit-image's photographs, likewise |
+    | ``GoPro`` | the authors' examples |
+    | ``Levin`` | real camera shake, grey; brought from linear light to sRGB |
+
+    Args:
+        name: of the set.
+        count: how many of its first images; None: all.
+
+    Raises:
+        ValueError: there is no such set, or a file cannot be used.
+        FileNotFoundError: a folder is missing.
+    """
+    check_choice(name, "the test set", tuple(SETS))
+    for index, pair in enumerate(SETS[name]()):
+        if index == count:
+            return
+        yield pair
+
+
+def _enlarged(name: str) -> Callable[[], Iterator[Pair]]:
+    def pairs() -> Iterator[Pair]:
+        for files, image in _of(sr_set(name.lower())):  # type: ignore[arg-type]
+            degraded, clean = files.load(image)
+            if degraded is None:
+                degraded = low_resolution(clean[None], files.scale, "matlab-8bit")[0]
+            yield Pair(image, degraded, clean, files.items[image][1])
+
+    return pairs
+
+
+def _of(files: PairedFiles) -> Iterator[tuple[PairedFiles, str]]:
+    return ((files, image) for image in files.items)
+
+
+def _embedded() -> Iterator[Pair]:
+    for path, clean in _middles():
+        yield Pair(path.stem, low_resolution(clean[None], 4, "matlab-8bit")[0], clean, path)
+
+
+def _middles() -> Iterator[tuple[Path, Tensor]]:
+    for path in embedded_photographs():
+        image = load_image(path)
+        top, left = ((length - MIDDLE) // 2 for length in image.shape[1:])
+        yield path, image[:, top : top + MIDDLE, left : left + MIDDLE]
+
+
+def _shaken(images: Callable[[], Iterator[tuple[Path, Tensor]]]) -> Callable[[], Iterator[Pair]]:
+    def pairs() -> Iterator[Pair]:
+        for index, (path, clean) in enumerate(images()):
+            random = np.random.default_rng(index)
+            kernel = camera_shake(random, length=random.uniform(10, 50), roughness=random.random())
+            yield Pair(path.stem, (255 * motion_blur(clean[None], kernel)[0]).round() / 255, clean, path)
+
+    return pairs
+
+
+def _bsds() -> Iterator[tuple[Path, Tensor]]:
+    for path in find_images("bsds500/val"):
+        yield path, load_image(path)
+
+
+def _gopro() -> Iterator[Pair]:
+    for files, image in _of(gopro()):
+        degraded, clean = files.load(image)
+        assert degraded is not None
+        yield Pair(image, degraded, clean, files.items[image][1])
+
+
+def _levin() -> Iterator[Pair]:
+    for files, image in _of(levin()):
+        degraded, clean = files.load(image)
+        assert degraded is not None
+        yield Pair(image, from_linear(degraded), from_linear(clean), files.items[image][1])
+
+
+SETS: Mapping[str, Callable[[], Iterator[Pair]]] = {
+    "Set5": _enlarged("Set5"),
+    "Set14": _enlarged("Set14"),
+    "BSD100": _enlarged("BSD100"),
+    "embedded": _embedded,
+    "BSDS shaken": _shaken(_bsds),
+    "embedded shaken": _shaken(_middles),
+    "GoPro": _gopro,
+    "Levin": _levin,
+}
