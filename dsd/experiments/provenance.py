@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
@@ -21,12 +21,18 @@ from torch import Tensor
 import dsd
 from dsd.backbones.base import Backbone
 from dsd.data.images import load_image, save_image
-from dsd.data.rated import RatedImages
 from dsd.data.views import Photographs
 from dsd.experiments.catalogue import REPOSITORY, experiment_name, find_experiment
 from dsd.versions import torchvision_version
 
 CODE = ("dsd", "notebooks", "pyproject.toml", "requirements.lock")  # what a result depends on
+
+
+class Images(Protocol):
+    """Images that an experiment is of."""
+
+    def provenance(self) -> Mapping[str, Any]:
+        """What a figure must say about them: `dataset`, `summary`, counts, a digest of their list."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +43,7 @@ class Computed:
     """The numbers."""
     backbone: Backbone
     """The network they are of."""
-    datasets: Mapping[str, Photographs | RatedImages]
+    datasets: Mapping[str, Images]
     """The images they are of, by their role."""
     images: Mapping[str, Tensor] = field(default_factory=dict)
     """Results that are pictures, by name: float (3, H, W) in [0, 1]."""
@@ -120,7 +126,7 @@ def load_or_compute(experiment: ModuleType, parameters: Mapping[str, Any], out_d
 
 
 def provenance(
-    parameters: Mapping[str, Any], backbone: Backbone, datasets: Mapping[str, Photographs | RatedImages], seconds: float
+    parameters: Mapping[str, Any], backbone: Backbone, datasets: Mapping[str, Images], seconds: float
 ) -> dict[str, Any]:
     """Everything needed to tell how a figure came about: code, parameters, network, data, versions, machine.
 

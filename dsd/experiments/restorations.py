@@ -1,5 +1,6 @@
 """What Table 3 and Figs. 8 to 11 share: networks that differ in one loss, trained and tested."""
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -47,6 +48,30 @@ class Variant:
     def name(self) -> str:
         """Of its folder."""
         return "-".join(filter(None, (self.loss, self.backbone, self.layer, str(self.seed))))
+
+
+@dataclass(frozen=True)
+class TestedOn:
+    """A test set, as far as a figure must describe it."""
+
+    name: str
+    images: tuple[str, ...]
+
+    def provenance(self) -> dict[str, str | int]:
+        """Name, count, SHA-256 of the images' names."""
+        return {
+            "summary": f"{self.name} ({len(self.images)} image{'s' * (len(self.images) > 1)})",
+            "dataset": self.name,
+            "count": len(self.images),
+            "files_sha256": hashlib.sha256("\n".join(sorted(self.images)).encode()).hexdigest(),
+        }
+
+
+def tested_on(table: pd.DataFrame) -> dict[str, TestedOn]:
+    """The test sets of a table of scores, by name."""
+    return {
+        str(name): TestedOn(str(name), tuple(rows.image.unique())) for name, rows in table.groupby("set", sort=False)
+    }
 
 
 def train_and_score(
