@@ -4,13 +4,31 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pandas as pd
 
+from dsd.backbones import load_backbone
+from dsd.backbones.base import Backbone
 from dsd.experiments.catalogue import REPOSITORY
-from dsd.restore.config import load_config
+from dsd.experiments.style import MEASURES
+from dsd.restore.config import Config, load_config
 from dsd.restore.runs import model_scores, run_scores, with_loss
 from dsd.restore.train import MODEL
+
+LOSSES = {  # in the paper's order
+    **{"bicubic": "Bicubic", "l1": "L1 model", "none": "No L_DSD", "cx": "CX"},
+    **{"pdl": "PDL", "style": "Style", "mss": "MSS", "dsd": "DSD"},
+}
+LOOKS: dict[str, dict[str, Any]] = {
+    "bicubic": {"color": "0.7", "marker": "p"},
+    "l1": {"color": "0.5", "marker": "o"},
+    "none": MEASURES["Perceptual"],
+    "cx": {"color": "#3B6FB6", "marker": "<"},
+    **{loss: MEASURES[LOSSES[loss]] for loss in ("pdl", "style", "mss")},
+    "dsd": MEASURES["DSD_2"],
+}
 
 
 @dataclass(frozen=True)
@@ -74,6 +92,55 @@ def tested_on(table: pd.DataFrame) -> dict[str, TestedOn]:
     }
 
 
+def loss_name(loss: str, backbone: str = "") -> str:
+    """What a loss is called, with its network where that is another one than the run's.
+
+    Example:
+        >>> loss_name("dsd"), loss_name("dsd", "lite"), loss_name("none")
+        ('DSD', 'DSD (lite)', 'No L_DSD')
+    """
+    return LOSSES[loss] + (f" ({backbone})" if backbone else "")
+
+
+def over_images(values: pd.DataFrame, seed: int = 0, resamples: int = 2000) -> pd.DataFrame:
+    """The mean over images, and its 95 % bootstrap interval (percentile): images are drawn with replacement.
+
+    Args:
+        values: a row for each image, a column for each measure; NaN where an image does not have it.
+        seed: of the draws.
+        resamples: how many.
+
+    Returns:
+        Rows ``mean``, ``low`` and ``high``, the same columns. The interval of one image is NaN.
+
+    Example:
+        >>> over_images(pd.DataFrame({"psnr": [20.0, 30.0]})).psnr.tolist()
+        [25.0, 20.0, 30.0]
+    """
+    x = values.to_numpy(float)
+    known = np.isfinite(x)
+    drawn = np.random.default_rng(seed).multinomial(len(x), np.full(len(x), 1 / len(x)), resamples)
+    times = np.vstack([np.ones((1, len(x))), drawn])
+    count = times @ known
+    means = np.where(count > 0, times @ np.where(known, x, 0) / np.maximum(count, 1), np.nan)
+    ends = np.full((2, x.shape[1]), np.nan)
+    several = known.sum(axis=0) > 1
+    ends[:, several] = np.nanpercentile(means[1:, several], [2.5, 97.5], axis=0)
+    return pd.DataFrame([means[0], *ends], index=["mean", "low", "high"], columns=values.columns)
+
+
+def losses_network(config: str, weights: str, device: str) -> Backbone:
+    """The network of the losses, for what a figure must say of it."""
+    settings = with_weights(config, weights)
+    return load_backbone(settings.backbone, ["relu2_2"], settings.weights, precision=settings.precision, device=device)
+
+
+def with_weights(config: str, weights: str) -> Config:
+    """The settings in a file of the repository, with other weights of the losses' network; ``"auto"``: the file's."""
+    settings = load_config(REPOSITORY / config)
+    return settings if weights == "auto" else replace(settings, weights=weights)
+
+
 def train_and_score(
     config: str,
     runs: Sequence[str],
@@ -82,6 +149,8 @@ def train_and_score(
     crops: Mapping[str, Sequence[int]],
     *,
     first: str = "",
+    weights: str = "auto",
+    seed: int = 0,
     device: str = "auto",
 ) -> pd.DataFrame:
     """Train and test networks that differ in one loss; those that are whole are read.
@@ -93,6 +162,8 @@ def train_and_score(
         sets: {test set: how many of its images, None for all}.
         crops: {"set/image": (top, left, height, width)} of restored images that are kept as pictures.
         first: file of the settings of a run whose model the others begin with; "": they begin as `config` says.
+        weights: of the losses' network; ``"auto"``: those that `config` names.
+        seed: added to that of each run. The model that they begin with is the same for all.
         device: where to train.
 
     Returns:
@@ -100,7 +171,7 @@ def train_and_score(
         :class:`dsd.restore.evaluate.Evaluator`. Losses ``"bicubic"`` (of ×1: the degraded image) and ``"l1"`` (what the
         others begin with) come first.
     """
-    base, root = load_config(REPOSITORY / config), REPOSITORY / folder
+    base, root = with_weights(config, weights), REPOSITORY / folder
     tables = {Variant("bicubic", "", 0): model_scores("", root / "bicubic", sets, crops)}
     if first:
         tables[Variant("l1", "", 0)] = run_scores(
@@ -110,6 +181,7 @@ def train_and_score(
     elif base.start:
         tables[Variant("l1", "", 0)] = model_scores(base.start, root / "l1", sets, crops)
     for variant in map(Variant.parse, runs):
+        variant = replace(variant, seed=variant.seed + seed)
         settings = with_loss(base, variant.loss, variant.layer, variant.seed, variant.backbone)
         tables[variant] = run_scores(settings, root / variant.name, sets, crops, device=device)
     return pd.concat(

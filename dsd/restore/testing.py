@@ -1,6 +1,7 @@
 """What trained networks are tested on: sets of degraded and clean images, by name."""
 
 from collections.abc import Callable, Iterator, Mapping
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
@@ -51,10 +52,7 @@ def pairs_of(name: str, count: int | None = None) -> Iterator[Pair]:
         FileNotFoundError: a folder is missing.
     """
     check_choice(name, "the test set", tuple(SETS))
-    for index, pair in enumerate(SETS[name]()):
-        if index == count:
-            return
-        yield pair
+    return islice(SETS[name](), count)
 
 
 def _enlarged(name: str) -> Callable[[], Iterator[Pair]]:
@@ -110,7 +108,8 @@ def _levin() -> Iterator[Pair]:
     for files, image in _of(levin()):
         degraded, clean = files.load(image)
         assert degraded is not None
-        yield Pair(image, from_linear(degraded), from_linear(clean), files.items[image][1])
+        x, y = ((255 * from_linear(light)).round() / 255 for light in (degraded, clean))
+        yield Pair(image, x, y, files.items[image][1])
 
 
 SETS: Mapping[str, Callable[[], Iterator[Pair]]] = {

@@ -14,12 +14,13 @@ from safetensors import safe_open
 
 from dsd import dsd_norm, load_backbone, paper
 from dsd.backbones.lite import SHA256
+from dsd.data.files import digest
 from dsd.data.images import find_images
 from dsd.noref import train as module
 from dsd.noref.crops import Batches, Crops
 from dsd.noref.q_dsd import QDSD
 from dsd.noref.regressor import LAYERS, Regressor, load_regressor
-from dsd.noref.train import digest, rate_factor, train_regressor
+from dsd.noref.train import rate_factor, train_regressor
 
 SMALL = {"backbone": "lite", "steps": 6, "batch": 4, "side": 16, "each": 4, "device": "cpu"}
 
