@@ -25,7 +25,7 @@ from dsd.data.views import Photographs
 from dsd.experiments.catalogue import REPOSITORY, experiment_name, find_experiment
 from dsd.versions import torchvision_version
 
-CODE = ("dsd", "notebooks", "pyproject.toml", "requirements.lock")  # what a result depends on
+CODE = ("dsd", "notebooks", "configs", "pyproject.toml", "requirements.lock")  # what a result depends on
 
 
 class Images(Protocol):

@@ -18,7 +18,7 @@ from dsd.restore.runs import model_scores, run_scores, with_loss
 from dsd.restore.train import MODEL
 
 LOSSES = {  # in the paper's order
-    **{"bicubic": "Bicubic", "l1": "L1 model", "none": "No L_DSD", "cx": "CX"},
+    **{"bicubic": "Bicubic", "l1": "L1 model", "none": "Perceptual only", "cx": "CX"},
     **{"pdl": "PDL", "style": "Style", "mss": "MSS", "dsd": "DSD"},
 }
 LOOKS: dict[str, dict[str, Any]] = {
@@ -97,7 +97,7 @@ def loss_name(loss: str, backbone: str = "") -> str:
 
     Example:
         >>> loss_name("dsd"), loss_name("dsd", "lite"), loss_name("none")
-        ('DSD', 'DSD (lite)', 'No L_DSD')
+        ('DSD', 'DSD (lite)', 'Perceptual only')
     """
     return LOSSES[loss] + (f" ({backbone})" if backbone else "")
 

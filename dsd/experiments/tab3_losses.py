@@ -111,11 +111,12 @@ def caption(result: Result) -> str:
     name = first_set(result)
     count = result.provenance["datasets"][name]["count"]
     psnr, lpips, niqe = NOISE
+    protocol = result.provenance["protocols"]["authors"].partition(": ")[2]
     return (
-        f"×4 super-resolution by distribution loss and by the layer where it compares; ours on {name} ({count} images, "
-        f"authors' protocol: {result.provenance['protocols']['authors'].partition(': ')[2]}). Hollow: the paper's "
-        "Table 3, of networks trained on other data. No L_DSD: reconstruction and perceptual loss alone. L1 model: what "
-        "all runs begin with. Lines: 95% bootstrap intervals over images, which say nothing of another training; "
-        "strokes: seeds, where there are several. The paper's Style and MSS may be two runs of one loss: they differ "
-        f"by up to {psnr:g} dB, {lpips:g} LPIPS, {niqe:g} NIQE."
+        f"×4 super-resolution by distribution loss, and by the layer where it compares. Filled: ours on {name} "
+        f"({count} images, authors' protocol: {protocol}). Hollow: the paper's Table 3, of networks that learned from "
+        "other data. Perceptual only: no distribution loss. L1 model: what all runs begin with. Lines: 95% bootstrap "
+        "intervals over images; they say nothing about another training. Strokes: seeds, where there are several. The "
+        f"paper's Style and MSS may be two runs of one loss: they differ by up to {psnr:.2f} dB, {lpips:.3f} LPIPS, "
+        f"{niqe:.2f} NIQE."
     )

@@ -69,8 +69,8 @@ def _paper() -> pd.DataFrame:
 def _by_image(scores: pd.DataFrame) -> Iterator[tuple[dict[str, Any], pd.DataFrame, pd.DataFrame]]:
     """Each loss and layer of a set: what it is, its means of each image over seeds, and of each seed over images."""
     for key, rows in scores.groupby(LOSS, sort=False):
-        values = [rows.groupby(by)[list(MEASURES)].mean() for by in ("image", "seed")]
-        yield dict(zip(LOSS, key, strict=True)), *values
+        by_image, by_seed = (rows.groupby(by)[list(MEASURES)].mean() for by in ("image", "seed"))
+        yield dict(zip(LOSS, key, strict=True)), by_image, by_seed
 
 
 def _losses(scores: pd.DataFrame, seed: int) -> Iterator[pd.DataFrame]:
@@ -137,25 +137,24 @@ def printed(result: Result, name: str) -> pd.DataFrame:
 
     Where there are several seeds: ± their standard deviation.
     """
-    theirs = rows_of(result, "paper").set_index(["name", "layer"])
-    own = rows_of(result, "loss", name).set_index(["name", "layer", "statistic"])
+    theirs = rows_of(result, "paper").set_index(["name", "layer"]).to_dict("index")
+    own = rows_of(result, "loss", name).set_index(["name", "layer", "statistic"]).to_dict("index")
     lines = {}
-    for row in losses_of(result).itertuples():
-        place = (row.name, row.layer)
-        line = {"Paper": _cell(theirs.loc[place]) if place in theirs.index else "–"}
-        spread = own.loc[(*place, "seed std")] if (*place, "seed std") in own.index else None
-        mean = own.loc[(*place, "mean")]
+    for row in losses_of(result).to_dict("records"):
+        place = (row["name"], row["layer"])
+        line = {"Paper": _cell(theirs[place]) if place in theirs else "–"}
+        mean, spread = own[*place, "mean"], own.get((*place, "seed std"))
         for measure, word in zip(AUTHORS, WORDS, strict=True):
             line[word] = digits(measure, mean[measure]) if np.isfinite(mean[measure]) else "–"
             if spread is not None and np.isfinite(spread[measure]):
                 line[word] += f" ± {digits(measure, spread[measure])}"
         line["Usual protocol"] = _cell(mean, USUAL)
-        line["Seeds"] = "–" if row.loss in ("bicubic", "l1") else f"{mean.seeds:g}"
-        lines[row.name, pretty(row.layer) or "–"] = line
+        line["Seeds"] = "–" if row["loss"] in ("bicubic", "l1") else f"{mean['seeds']:g}"
+        lines[row["name"], pretty(row["layer"]) or "–"] = line
     return pd.DataFrame.from_dict(lines, orient="index").rename_axis(["Loss", "Layer"])
 
 
-def _cell(row: Mapping[str, float], measures: tuple[str, ...] = AUTHORS) -> str:
+def _cell(row: Mapping[Any, Any], measures: tuple[str, ...] = AUTHORS) -> str:
     return " / ".join(digits(measure, row[measure]) if np.isfinite(row[measure]) else "–" for measure in measures)
 
 
@@ -173,15 +172,14 @@ def differences(result: Result, name: str) -> pd.DataFrame:
             mean, low, high = (float(of[measure][key]) for key in ("mean", "low", "high"))
             if not np.isfinite(mean):
                 continue
-            std = float(of[measure].get("seed std", np.nan))
-            line = {"difference": f"{loss} − {minus}", "layer": pretty(layer), "measure": word}
-            line |= {"mean": mean, "low": low, "high": high, "seed std": std, "seeds": int(of.seeds.iloc[0])}
-            lines.append(line | {"beyond": _beyond(**{**line, "std": std})})
+            std, seeds = float(of[measure].get("seed std", np.nan)), int(of.seeds.iloc[0])
+            beyond = _beyond(mean, low, high, std, seeds)
+            lines.append([f"{loss} − {minus}", pretty(str(layer)), word, mean, low, high, std, seeds, beyond])
     columns = ["difference", "layer", "measure", "mean", "low", "high", "seed std", "seeds", "beyond"]
     return pd.DataFrame(lines, columns=columns).set_index(["difference", "layer", "measure"])
 
 
-def _beyond(*, mean: float, low: float, high: float, std: float, seeds: int, **_: Any) -> str:
+def _beyond(mean: float, low: float, high: float, std: float, seeds: int) -> str:
     images = low > 0 or high < 0
     if np.isnan(std):
         return "images, one seed" if images else "nothing"

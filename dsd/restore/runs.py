@@ -5,15 +5,18 @@ from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
+import yaml
 from torch import Tensor
 from tqdm import tqdm
 
 from dsd.atomic import atomic_write
+from dsd.data.files import digest
 from dsd.data.images import load_image, save_image
 from dsd.resize import enlarge
 from dsd.restore.apply import restore
-from dsd.restore.config import DISTRIBUTIONS, Config, as_yaml
+from dsd.restore.config import DISTRIBUTIONS, Config, as_yaml, parse_config
 from dsd.restore.evaluate import Evaluator
+from dsd.restore.grid import grid_energy
 from dsd.restore.model import load_model
 from dsd.restore.networks import SRResNet
 from dsd.restore.shipped import find_model
@@ -21,6 +24,17 @@ from dsd.restore.testing import pairs_of
 from dsd.restore.train import train_restorer
 
 SCORES, SETTINGS = "scores.csv", "config.yaml"
+# (top, left, height, width) of what is kept of super-resolved test images: fine textures, where grids show.
+CROPS: Mapping[str, Sequence[int]] = {
+    "Set14/baboon": (20, 40, 96, 128),
+    "Set14/barbara": (330, 40, 96, 128),
+    "Set14/comic": (150, 60, 96, 128),
+    "BSD100/148026": (330, 60, 96, 128),
+    "BSD100/223061": (150, 180, 96, 128),
+    "BSD100/253027": (100, 150, 96, 128),
+    "embedded/astronaut": (92, 40, 96, 128),
+    "embedded/brick": (48, 32, 96, 128),
+}
 
 
 def with_loss(base: Config, loss: str, layer: str = "", seed: int = 0, backbone: str = "") -> Config:
@@ -65,7 +79,7 @@ def run_scores(
         device: as for :func:`dsd.restore.train.train_restorer`.
 
     Returns:
-        A row for each image: `set`, `image`, and the measures of :class:`.Evaluator`.
+        A row for each image: what :func:`score_network` returns.
 
     Raises:
         ValueError: the folder is of a run with other settings.
@@ -74,20 +88,23 @@ def run_scores(
     def network() -> SRResNet:
         return load_model(train_restorer(config, folder, device=device))[0]
 
-    return _kept(folder, as_yaml(config), network, sets, crops)
+    return _kept(folder, as_yaml(config) + _digest(config.start), network, sets, crops)
 
 
 def model_scores(
     model: str, folder: Path, sets: Mapping[str, int | None], crops: Mapping[str, Sequence[int]]
 ) -> pd.DataFrame:
     """The same of a trained network, ``"l1"`` say, or of none: ``""`` is bicubic enlargement."""
-    return _kept(
-        folder,
-        f"model: {model or 'bicubic'}\n",
-        lambda: load_model(find_model(model))[0] if model else None,
-        sets,
-        crops,
-    )
+
+    def network() -> SRResNet | None:
+        return load_model(find_model(model))[0] if model else None
+
+    return _kept(folder, f"model: {model or 'bicubic'}\n{_digest(model)}", network, sets, crops)
+
+
+def _digest(model: str | None) -> str:
+    """A line that says which model a run begins with, or is of."""
+    return f"# SHA-256 of {model}: {digest([find_model(model)])}\n" if model else ""
 
 
 def _kept(
@@ -104,12 +121,22 @@ def _kept(
         for path, text in ((known, settings), (scores, table.to_csv(index=False, float_format="%.6g"))):
             with atomic_write(path, "w", encoding="utf-8", newline="") as file:
                 file.write(text)
-    if known.read_text(encoding="utf-8") != settings:
+    if _normal(known.read_text(encoding="utf-8")) != _normal(settings):
         raise ValueError(f"{folder} is of a run with other settings, see {known}: remove it to begin again")
     table = pd.read_csv(scores)
     if missing := [name for name in sets if name not in set(table.set)]:
         raise ValueError(f"{folder} was not tested on {', '.join(missing)}: remove {scores} to test it again")
+    for name, image in zip(table.set, table.image, strict=True):
+        if f"{name}/{image}" in crops and not crop_path(folder, name, str(image)).is_file():
+            raise ValueError(f"{folder} has no close-up of {name}/{image}: remove {scores} to test it again")
     return table
+
+
+def _normal(settings: str) -> str:
+    """Settings with those that an earlier version had not, at their defaults."""
+    values = yaml.safe_load(settings)
+    comments = [line for line in settings.splitlines(keepends=True) if line.startswith("#")]
+    return "".join([as_yaml(parse_config(values)) if "losses" in values else str(values), *comments])
 
 
 def score_network(
@@ -124,7 +151,8 @@ def score_network(
         folder: where to.
 
     Returns:
-        A row for each image: `set`, `image`, and the measures of :class:`.Evaluator`.
+        A row for each image: `set`, `image`, the measures of :class:`.Evaluator`, and :func:`.grid_energy` of the
+        restored (`grid`) and of the clean image (`grid_clean`).
     """
     rows = []
     evaluator: Evaluator | None = None
@@ -136,6 +164,7 @@ def score_network(
             degraded = pair.degraded[None]
             restored = enlarge(degraded, scale).clamp(0, 1) if network is None else restore(network, degraded)
             values = evaluator(restored, pair.clean[None], notes={})
+            values |= {"grid": grid_energy(restored), "grid_clean": grid_energy(pair.clean[None])}
             rows.append({"set": name, "image": pair.image, **{key: value.item() for key, value in values.items()}})
             if place := crops.get(f"{name}/{pair.image}"):
                 top, left, height, width = place

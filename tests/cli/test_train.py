@@ -151,3 +151,54 @@ def test_refuses_a_file_where_a_folder_is_expected(tmp_path, capsys):
     (tmp_path / "README.md").touch()
     assert main(["train", "lite", "--out", str(tmp_path / "README.md")]) == 2
     assert f"README.md/vgg19-lite.safetensors, {tmp_path / 'README.md'} is no folder" in capsys.readouterr().err
+
+
+@pytest.fixture
+def restorers(tmp_path, monkeypatch):
+    """A file of settings, and what `train_restorer` is called with."""
+    monkeypatch.chdir(tmp_path)
+    Path("run.yaml").write_text("losses: {rec: {weight: 1}, dsd: {weight: 2}}\nsteps: 7\n")
+    calls = []
+
+    def train_restorer(config, out, **options):
+        calls.append((config, out, options))
+        return out / "model"
+
+    monkeypatch.setattr("dsd.restore.train.train_restorer", train_restorer)
+    return calls
+
+
+def test_passes_on_what_was_typed_of_sr(restorers, capsys):
+    assert main(["train", "sr", "run.yaml", "--out", "run"]) == 0
+    typed = ["--set", "network.scale=1", "--set", "losses.dsd.weight=100", "--device", "cpu"]
+    assert main(["train", "deblur", "run.yaml", "--out", "other", *typed]) == 0
+    (first, *rest), (second, *others) = restorers
+    assert rest == [Path("run"), {"device": "auto"}]
+    assert others == [Path("other"), {"device": "cpu"}]
+    assert (first.task, first.network.scale, first.losses["dsd"]["weight"], first.steps) == ("sr", 4, 2, 7)
+    assert (second.task, second.network.scale, second.losses["dsd"]["weight"]) == ("deblur", 1, 100)
+    lines = capsys.readouterr().out.splitlines()
+    assert {"run/model", "other/model", "steps: 7", "    weight: 100"} <= set(lines)
+
+
+def test_prints_the_settings_and_does_nothing(restorers, capsys):
+    assert main(["train", "sr", "run.yaml", "--out", "run", "--print"]) == 0
+    assert restorers == []
+    assert "steps: 7" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("typed", "message"),
+    [
+        (["run.yaml"], "the following arguments are required: --out"),
+        (["nowhere.yaml", "--out", "run"], "no file nowhere.yaml"),
+        (["run.yaml", "--out", "run", "--set", "stepz=1"], "run.yaml: unknown stepz; valid ones: losses, task"),
+        (["run.yaml", "--out", "run", "--set", "steps"], "a change must be NAME=VALUE"),
+        (["run.yaml", "--out", "run.yaml"], "--out: cannot write run.yaml/checkpoint.pt"),
+        (["run.yaml", "--out", "run", "--device", "tpu"], "device must be auto, cpu, cuda or mps, got 'tpu'"),
+    ],
+)
+def test_refuses_settings_before_work_begins(restorers, typed, message, capsys):
+    assert main(["train", "sr", *typed]) == 2
+    assert message in capsys.readouterr().err
+    assert restorers == []

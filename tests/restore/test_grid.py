@@ -34,7 +34,9 @@ def by_numpy(image, period):
     return np.mean(levels)
 
 
-@pytest.mark.parametrize(("size", "period"), [((50, 61), 4), ((64, 48), 4), ((50, 39), 3), ((60, 73), 5), ((49, 30), 2)])
+@pytest.mark.parametrize(
+    ("size", "period"), [((50, 61), 4), ((64, 48), 4), ((50, 39), 3), ((60, 73), 5), ((49, 30), 2)]
+)
 def test_is_what_numpy_computes(size, period):
     x = torch.rand(1, 3, *size, generator=torch.Generator().manual_seed(1))
     assert grid_energy(x, period).item() == pytest.approx(by_numpy(x[0].double().numpy(), period), abs=1e-9)

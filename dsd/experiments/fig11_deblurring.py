@@ -1,0 +1,200 @@
+"""Fig. 11: motion deblurring with DSD, with style, and with neither."""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import matplotlib.pyplot as plt
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from torch import Tensor
+
+from dsd.experiments.catalogue import REPOSITORY
+from dsd.experiments.provenance import Computed, Result
+from dsd.experiments.restorations import (
+    LOSSES,
+    loss_name,
+    losses_network,
+    over_images,
+    tested_on,
+    train_and_score,
+    with_weights,
+)
+from dsd.experiments.style import Width, figure_width
+from dsd.restore.config import load_config
+from dsd.restore.evaluate import Evaluator
+from dsd.restore.runs import crop_of
+from dsd.restore.testing import pairs_of
+
+MEASURES = {"PSNR": "psnr_y_authors", "SSIM": "ssim_rgb_authors", "LPIPS": "lpips_authors", "NIQE": "niqe_authors"}
+DIGITS = {"PSNR": ".1f", "LPIPS": ".3f", "NIQE": ".2f"}
+BLURRED, SHARP = "Blurred", "Sharp"
+SHIFTED = ("Levin",)  # the sharp images lie a few pixels beside the blurred ones: no comparison pixel by pixel
+LOOKS = ({"color": "0.1", "marker": "o"}, {"color": "#E69F00", "marker": "s"}, {"color": "#3B6FB6", "marker": "^"})
+
+
+def compute(
+    *,
+    config: str,
+    weights: str,
+    first: str,
+    runs: Sequence[str],
+    folder: str,
+    sets: Mapping[str, int | None],
+    crops: Mapping[str, Sequence[int]],
+    device: str,
+    seed: int,
+) -> Computed:
+    """Train and test networks that differ in one loss. Args: the parameters of the notebook.
+
+    Returns:
+        A row for each run and image: `set`, `image`, `label`, `run`, and `MEASURES`; of the sharp images, NIQE only.
+        Images "set image label", close-ups.
+    """
+    scores = train_and_score(config, runs, folder, sets, crops, first=first, weights=weights, seed=seed, device=device)
+    scores = scores[scores.set.isin(list(sets))].reset_index(drop=True)
+    network = losses_network(config, weights, device)
+    labels = [_label(row.loss, row.backbone) for row in scores.fillna({"backbone": ""}).itertuples()]
+    found = {name: scores[column] for name, column in MEASURES.items() if column in scores}  # LPIPS may be left out
+    table = scores[["set", "image", "run"]].assign(label=labels, **found)
+    table.loc[table.set.isin(SHIFTED), [name for name in found if name != "NIQE"]] = float("nan")
+    sharp, images = _sharp_images(sets, crops)
+    columns = ["set", "image", "label", "run", *found]
+    table = pd.concat([table, sharp], ignore_index=True)[columns]
+    shown = table[table.label != SHARP].drop_duplicates("label")
+    for place in crops:
+        name, _, image = place.partition("/")
+        for row in shown.itertuples():
+            run = "bicubic" if row.label == BLURRED else "l1" if row.label == LOSSES["l1"] else str(row.run)
+            images[f"{name} {image} {row.label}"] = crop_of(REPOSITORY / folder / run, name, image)
+    steps = {"first_steps": load_config(REPOSITORY / first).steps, "steps": with_weights(config, weights).steps}
+    return Computed(table, network, tested_on(table), images, extra=steps)
+
+
+def summary(result: Result) -> pd.DataFrame:
+    """Means over images and their 95 % intervals: rows are sets and losses, columns measures and statistics."""
+    seed = result.parameters["seed"]
+    return pd.concat(
+        {
+            (name, label): over_images(values.groupby("image")[_measures(values)].mean(), seed).unstack()
+            for (name, label), values in result.table.groupby(["set", "label"], sort=False)
+        },
+        axis=1,
+    ).T.rename_axis(["set", "loss"])
+
+
+def differences(result: Result, label: str = "DSD", other: str = "Style") -> pd.DataFrame:
+    """One loss minus another, image by image: the mean and its 95 % interval. Rows are sets."""
+    table = result.table.assign(image=result.table.image.astype(str))
+    values = table.groupby(["set", "label", "image"], sort=False)[_measures(table)].mean()
+    difference = values.xs(label, level="label") - values.xs(other, level="label")
+    seed = result.parameters["seed"]
+    return pd.concat(
+        {name: over_images(rows, seed).unstack() for name, rows in difference.groupby("set", sort=False)}, axis=1
+    ).T.rename_axis("set")
+
+
+def draw(result: Result, width: Width = "page") -> Figure:
+    """Draw close-ups, a row for each photograph, with the photograph's measures, and below those of all photographs.
+
+    Args:
+        result: from :func:`.load_or_compute`.
+        width: ``"page"``, 5.5 in, or ``"column"``, 8.4 cm.
+    """
+    places, size = list(result.parameters["crops"]), figure_width(width)
+    labels = [*(name for name in _labels(result) if name not in (LOSSES["none"], SHARP)), SHARP]
+    above = len(places) * (size / (len(labels) + 0.3) + 0.42) + 0.15
+    below = 0.75 + 0.24 * len(_labels(result))
+    figure = plt.figure(figsize=(size, above + below))
+    (upper,), (lower,) = figure.subfigures(2, 1, squeeze=False, height_ratios=[above, below])
+    axes = upper.subplots(len(places), len(labels), squeeze=False)
+    for row, place in zip(axes, places, strict=True):
+        name, _, image = place.partition("/")
+        of_image = result.table[(result.table.set == name) & (result.table.image.astype(str) == image)]
+        for axis, label in zip(row, labels, strict=True):
+            _draw_close_up(axis, result.images[f"{name} {image} {label}"])
+            axis.set_xlabel(_numbers(of_image[of_image.label == label]), fontsize=7, labelpad=2)
+        row[0].set_ylabel(name)
+    for axis, label in zip(axes[0], labels, strict=True):
+        axis.set_title(label)
+    _draw_all(lower, result)
+    return figure
+
+
+def caption(result: Result) -> str:
+    """What the figure shows."""
+    done, origin = result.parameters, result.provenance
+    sets = ", ".join(f"{name} ({about['count']} images)" for name, about in origin["datasets"].items())
+    layers = " and ".join(dict.fromkeys(layer for run in done["runs"] if (layer := run.split()[1]) != "-"))
+    shifted = [name for name in origin["datasets"] if name in SHIFTED]
+    return (
+        f"Motion deblurring by one network: trained with L1 alone for {origin['first_steps']} steps, and from there for "
+        f"{origin['steps']} steps with each loss, the distribution losses at {layers.replace('relu', 'ReLU')}. Below "
+        "each close-up, the values of its whole photograph: PSNR of Y, LPIPS (AlexNet), NIQE. Below, the means over "
+        f"the photographs of {sets}, with 95% bootstrap intervals. Lower is better for LPIPS and NIQE. Images are "
+        "neither rounded nor cut before they are measured, as in the authors' evaluation."
+        + (" Levin's sharp images lie a few pixels beside the blurred ones: they have NIQE only." if shifted else "")
+    )
+
+
+def _label(loss: str, backbone: str) -> str:
+    return BLURRED if loss == "bicubic" else loss_name(loss, backbone)
+
+
+def _labels(result: Result) -> list[str]:
+    return list(dict.fromkeys(result.table.label))
+
+
+def _measures(table: pd.DataFrame) -> list[str]:
+    return [name for name in MEASURES if name in table]
+
+
+def _sharp_images(
+    sets: Mapping[str, int | None], crops: Mapping[str, Sequence[int]]
+) -> tuple[pd.DataFrame, dict[str, Tensor]]:
+    """NIQE of the sharp images, and the close-ups of those that are shown."""
+    evaluator, images = Evaluator([MEASURES["NIQE"]], border=0, device="cpu"), {}
+
+    def rows() -> Iterator[dict[str, str | float]]:
+        for name, count in sets.items():
+            for pair in pairs_of(name, count):
+                (value,) = evaluator(pair.clean[None], notes={}).values()
+                yield {"set": name, "image": pair.image, "label": SHARP, "run": "", "NIQE": value.item()}
+                if place := crops.get(f"{name}/{pair.image}"):
+                    top, left, height, width = place
+                    crop = pair.clean[:, top : top + height, left : left + width]
+                    images[f"{name} {pair.image} {SHARP}"] = crop
+
+    return pd.DataFrame(list(rows())).drop_duplicates(["set", "image"]), images
+
+
+def _numbers(rows: pd.DataFrame) -> str:
+    """The measures of one photograph, a line each."""
+    values = {name: rows[name].mean() for name in DIGITS if name in rows}
+    return "\n".join(f"{name} {value:{DIGITS[name]}}" for name, value in values.items() if value == value)
+
+
+def _draw_close_up(axis: Axes, image: Tensor) -> None:
+    axis.imshow(image.permute(1, 2, 0).numpy(), interpolation="nearest")
+    axis.set(xticks=[], yticks=[])
+    axis.grid(False)
+    axis.spines[:].set_visible(False)
+
+
+def _draw_all(figure: plt.Figure, result: Result) -> None:
+    """LPIPS and NIQE by loss: a row for each, in it a mark for each set."""
+    means, labels = summary(result), _labels(result)
+    names = list(dict.fromkeys(result.table.set))
+    measures = [name for name in ("LPIPS", "NIQE") if name in _measures(result.table)]
+    axes = figure.subplots(1, len(measures), sharey=True, squeeze=False)[0]
+    for axis, measure in zip(axes, measures, strict=True):
+        for place, (name, look) in enumerate(zip(names, LOOKS, strict=False)):
+            values = means.loc[name, measure].reindex(labels)
+            y = [row + 0.22 * (place - (len(names) - 1) / 2) for row in range(len(labels))]
+            axis.hlines(y, values.low, values.high, color=look["color"], linewidth=0.8)
+            axis.plot(values["mean"], y, linestyle="none", markersize=4, label=name, **look)
+        axis.set_title(f"{measure} (lower is better)" if len(axes) > 1 else measure)
+        axis.grid(axis="x")
+        axis.grid(False, axis="y")
+    axes[0].set_yticks(range(len(labels)), labels)
+    axes[0].set_ylim(len(labels) - 0.5, -0.5)
+    figure.legend(*axes[-1].get_legend_handles_labels(), loc="outside lower center", ncols=len(names))
