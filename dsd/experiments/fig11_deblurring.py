@@ -1,6 +1,8 @@
 """Fig. 11: motion deblurring with DSD, with style, and with neither."""
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import cycle
 
 import matplotlib.pyplot as plt
 import pandas as pd
@@ -12,6 +14,7 @@ from dsd.experiments.catalogue import REPOSITORY
 from dsd.experiments.provenance import Computed, Result
 from dsd.experiments.restorations import (
     LOSSES,
+    Variant,
     loss_name,
     losses_network,
     over_images,
@@ -19,7 +22,7 @@ from dsd.experiments.restorations import (
     train_and_score,
     with_weights,
 )
-from dsd.experiments.style import Width, figure_width
+from dsd.experiments.style import Width, figure_width, pretty
 from dsd.restore.config import load_config
 from dsd.restore.evaluate import Evaluator
 from dsd.restore.runs import crop_of
@@ -55,7 +58,7 @@ def compute(
     network = losses_network(config, weights, device)
     labels = [_label(row.loss, row.backbone) for row in scores.fillna({"backbone": ""}).itertuples()]
     found = {name: scores[column] for name, column in MEASURES.items() if column in scores}  # LPIPS may be left out
-    table = scores[["set", "image", "run"]].assign(label=labels, **found)
+    table = scores[["set", "image", "run"]].assign(image=scores.image.astype(str), label=labels, **found)
     table.loc[table.set.isin(SHIFTED), [name for name in found if name != "NIQE"]] = float("nan")
     sharp, images = _sharp_images(sets, crops)
     columns = ["set", "image", "label", "run", *found]
@@ -65,7 +68,7 @@ def compute(
         name, _, image = place.partition("/")
         for row in shown.itertuples():
             run = "bicubic" if row.label == BLURRED else "l1" if row.label == LOSSES["l1"] else str(row.run)
-            images[f"{name} {image} {row.label}"] = crop_of(REPOSITORY / folder / run, name, image)
+            images[_picture(place, str(row.label))] = crop_of(REPOSITORY / folder / run, name, image)
     steps = {"first_steps": load_config(REPOSITORY / first).steps, "steps": with_weights(config, weights).steps}
     return Computed(table, network, tested_on(table), images, extra=steps)
 
@@ -73,24 +76,21 @@ def compute(
 def summary(result: Result) -> pd.DataFrame:
     """Means over images and their 95 % intervals: rows are sets and losses, columns measures and statistics."""
     seed = result.parameters["seed"]
-    return pd.concat(
-        {
-            (name, label): over_images(values.groupby("image")[_measures(values)].mean(), seed).unstack()
-            for (name, label), values in result.table.groupby(["set", "label"], sort=False)
-        },
-        axis=1,
-    ).T.rename_axis(["set", "loss"])
+    tables = {
+        (name, label): over_images(rows.groupby("image")[_measures(rows)].mean(), seed)
+        for (name, label), rows in result.table.groupby(["set", "label"], sort=False)
+    }
+    return pd.concat(tables, names=["set", "loss", "statistic"]).unstack(sort=False)
 
 
 def differences(result: Result, label: str = "DSD", other: str = "Style") -> pd.DataFrame:
     """One loss minus another, image by image: the mean and its 95 % interval. Rows are sets."""
-    table = result.table.assign(image=result.table.image.astype(str))
+    table = result.table
     values = table.groupby(["set", "label", "image"], sort=False)[_measures(table)].mean()
     difference = values.xs(label, level="label") - values.xs(other, level="label")
     seed = result.parameters["seed"]
-    return pd.concat(
-        {name: over_images(rows, seed).unstack() for name, rows in difference.groupby("set", sort=False)}, axis=1
-    ).T.rename_axis("set")
+    tables = {name: over_images(rows, seed) for name, rows in difference.groupby("set", sort=False)}
+    return pd.concat(tables, names=["set", "statistic"]).unstack(sort=False)
 
 
 def draw(result: Result, width: Width = "page") -> Figure:
@@ -102,8 +102,8 @@ def draw(result: Result, width: Width = "page") -> Figure:
     """
     places, size = list(result.parameters["crops"]), figure_width(width)
     labels = [*(name for name in _labels(result) if name not in (LOSSES["none"], SHARP)), SHARP]
-    above = len(places) * (size / (len(labels) + 0.3) + 0.42) + 0.15
-    below = 0.75 + 0.24 * len(_labels(result))
+    above = len(places) * (size / len(labels) + 0.4) + 0.3
+    below = 0.9 + 0.24 * len(_labels(result))
     figure = plt.figure(figsize=(size, above + below))
     (upper,), (lower,) = figure.subfigures(2, 1, squeeze=False, height_ratios=[above, below])
     axes = upper.subplots(len(places), len(labels), squeeze=False)
@@ -111,8 +111,8 @@ def draw(result: Result, width: Width = "page") -> Figure:
         name, _, image = place.partition("/")
         of_image = result.table[(result.table.set == name) & (result.table.image.astype(str) == image)]
         for axis, label in zip(row, labels, strict=True):
-            _draw_close_up(axis, result.images[f"{name} {image} {label}"])
-            axis.set_xlabel(_numbers(of_image[of_image.label == label]), fontsize=7, labelpad=2)
+            _draw_close_up(axis, result.images[_picture(place, label)])
+            axis.set_xlabel(_numbers(of_image, label), fontsize=7, labelpad=2)
         row[0].set_ylabel(name)
     for axis, label in zip(axes[0], labels, strict=True):
         axis.set_title(label)
@@ -123,21 +123,27 @@ def draw(result: Result, width: Width = "page") -> Figure:
 def caption(result: Result) -> str:
     """What the figure shows."""
     done, origin = result.parameters, result.provenance
-    sets = ", ".join(f"{name} ({about['count']} images)" for name, about in origin["datasets"].items())
-    layers = " and ".join(dict.fromkeys(layer for run in done["runs"] if (layer := run.split()[1]) != "-"))
+    sets = ", ".join(about["summary"] for about in origin["datasets"].values())
+    layers = dict.fromkeys(pretty(layer) for run in done["runs"] if (layer := Variant.parse(run).layer))
+    where = f", the distribution losses at {' and '.join(layers)}" if layers else ""
     shifted = [name for name in origin["datasets"] if name in SHIFTED]
     return (
-        f"Motion deblurring by one network: trained with L1 alone for {origin['first_steps']} steps, and from there for "
-        f"{origin['steps']} steps with each loss, the distribution losses at {layers.replace('relu', 'ReLU')}. Below "
-        "each close-up, the values of its whole photograph: PSNR of Y, LPIPS (AlexNet), NIQE. Below, the means over "
-        f"the photographs of {sets}, with 95% bootstrap intervals. Lower is better for LPIPS and NIQE. Images are "
-        "neither rounded nor cut before they are measured, as in the authors' evaluation."
+        f"Motion deblurring by one network. It learned with L1 alone for {origin['first_steps']} steps, and from there "
+        f"for {origin['steps']} steps with each loss{where}. Below each close-up, the values of its whole photograph: "
+        "PSNR of Y, LPIPS (AlexNet), NIQE. Below, the means over the photographs of "
+        f"{sets}, with 95% bootstrap intervals. Lower is better for LPIPS and NIQE. Images are neither rounded nor cut "
+        "before they are measured, as in the authors' evaluation."
         + (" Levin's sharp images lie a few pixels beside the blurred ones: they have NIQE only." if shifted else "")
     )
 
 
 def _label(loss: str, backbone: str) -> str:
     return BLURRED if loss == "bicubic" else loss_name(loss, backbone)
+
+
+def _picture(place: str, label: str) -> str:
+    """The name of a close-up."""
+    return f"{place.replace('/', ' ')} {label}"
 
 
 def _labels(result: Result) -> list[str]:
@@ -161,16 +167,21 @@ def _sharp_images(
                 yield {"set": name, "image": pair.image, "label": SHARP, "run": "", "NIQE": value.item()}
                 if place := crops.get(f"{name}/{pair.image}"):
                     top, left, height, width = place
-                    crop = pair.clean[:, top : top + height, left : left + width]
-                    images[f"{name} {pair.image} {SHARP}"] = crop
+                    images[_picture(f"{name}/{pair.image}", SHARP)] = pair.clean[
+                        :, top : top + height, left : left + width
+                    ]
 
     return pd.DataFrame(list(rows())).drop_duplicates(["set", "image"]), images
 
 
-def _numbers(rows: pd.DataFrame) -> str:
-    """The measures of one photograph, a line each."""
-    values = {name: rows[name].mean() for name in DIGITS if name in rows}
-    return "\n".join(f"{name} {value:{DIGITS[name]}}" for name, value in values.items() if value == value)
+def _numbers(of_image: pd.DataFrame, label: str) -> str:
+    """The measures of one photograph, a line for each that some result has."""
+    lines = []
+    for name, digits in DIGITS.items():
+        if name in of_image and of_image[name].notna().any():
+            value = of_image[of_image.label == label][name].mean()
+            lines.append("" if math.isnan(value) else f"{name} {value:{digits}}")
+    return "\n".join(lines)
 
 
 def _draw_close_up(axis: Axes, image: Tensor) -> None:
@@ -187,7 +198,7 @@ def _draw_all(figure: plt.Figure, result: Result) -> None:
     measures = [name for name in ("LPIPS", "NIQE") if name in _measures(result.table)]
     axes = figure.subplots(1, len(measures), sharey=True, squeeze=False)[0]
     for axis, measure in zip(axes, measures, strict=True):
-        for place, (name, look) in enumerate(zip(names, LOOKS, strict=False)):
+        for place, (name, look) in enumerate(zip(names, cycle(LOOKS), strict=False)):
             values = means.loc[name, measure].reindex(labels)
             y = [row + 0.22 * (place - (len(names) - 1) / 2) for row in range(len(labels))]
             axis.hlines(y, values.low, values.high, color=look["color"], linewidth=0.8)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from math import ceil
+from math import ceil, isfinite, isnan
 from pathlib import Path
 from typing import Any
 
@@ -90,9 +90,9 @@ def draw(result: Result, width: Width = "page") -> Figure:
     most = max(len(table.loc[[name]]) for name in shown)
     columns = min(COLUMNS[width], most + 1)
     size = figure_width(width)
-    panel = size / columns
     lines = {name: ceil((len(table.loc[[name]]) + 1) / columns) for name in shown}
-    figure = plt.figure(figsize=(size, sum(lines.values()) * (panel + 0.55)))
+    words = 0.36 + 0.13 * sum(table[key].map(isfinite).any() for key in VALUES)  # title and numbers, in inches
+    figure = plt.figure(figsize=(size, sum(lines.values()) * (0.93 * size / columns + words) + 0.2))
     grid = GridSpec(sum(lines.values()), columns, figure)
     line = 0
     for name in shown:
@@ -115,10 +115,17 @@ def caption(result: Result) -> str:
     others = f", published networks ({', '.join(published)})" if published else ""
     return (
         f"×4 super-resolution of {names}: the framed part by bicubic enlargement{others}, the network here trained "
-        f"with {', '.join(done['models'])}, and the ground truth. Below each, PSNR of Y, LPIPS (AlexNet) and NIQE of "
-        f"the whole image ({result.provenance['protocol']}). Less is better for LPIPS and NIQE. A missing method has "
-        "no published result for that image."
+        f"with {', '.join(done['models'])}, and the ground truth. Below each, {_measured(result.table)} of the whole "
+        f"image ({result.provenance['protocol']}). Less is better for LPIPS and NIQE."
+        + (" A method that is missing has no published result of that image." if published else "")
     )
+
+
+def _measured(table: pd.DataFrame) -> str:
+    """The numbers that there are."""
+    names = {"psnr_y": "PSNR of Y", "lpips": "LPIPS (AlexNet)", "niqe": "NIQE"}
+    there = [name for key, name in names.items() if table[key].notna().any()]
+    return " and ".join(filter(None, [", ".join(there[:-1]), there[-1]]))
 
 
 @dataclass(frozen=True)
@@ -205,6 +212,7 @@ def _draw_whole(axis: Axes, result: Result, name: str) -> None:
     for color, thick in (("black", 1.8), ("white", 0.8)):
         axis.add_patch(Rectangle((left, top), side, side, fill=False, edgecolor=color, linewidth=thick))
     axis.set_title(name.replace("/", " "))
+    axis.set_anchor("N")
     _bare(axis)
 
 
@@ -212,10 +220,10 @@ def _draw_close_up(axis: Axes, image: Tensor, row: Any) -> None:
     """The framed part, with the numbers of the whole image."""
     axis.imshow(image.permute(1, 2, 0).numpy(), interpolation="nearest")
     axis.set_title(row.method)
-    texts = [words.format(getattr(row, key)) for key, words in VALUES.items() if pd.notna(getattr(row, key))]
-    if row.method == TRUTH:
-        texts = texts[-1:] if pd.notna(row.niqe) else []
+    measured = {key: getattr(row, key) for key in (["niqe"] if row.method == TRUTH else VALUES)}
+    texts = [VALUES[key].format(value) for key, value in measured.items() if not isnan(value)]
     axis.set_xlabel("\n".join(texts), fontsize=7, linespacing=1.1)
+    axis.set_anchor("N")
     _bare(axis)
 
 

@@ -28,6 +28,7 @@ def compute(
     sets: Mapping[str, int | None],
     methods: Sequence[str],
     deblur_config: str,
+    deblur_first: str,
     deblur_runs: Sequence[str],
     deblur_folder: str,
     deblur_sets: Mapping[str, int | None],
@@ -54,7 +55,9 @@ def compute(
     scores = train_and_score(config, runs, folder, sets, {}, first=first, **options)
     panels = [("sr", scores, next(iter(sets)), with_weights(config, weights).network.scale, list(methods))]
     if deblur_runs:
-        scores = train_and_score(deblur_config, deblur_runs, deblur_folder, deblur_sets, {}, **options)
+        scores = train_and_score(
+            deblur_config, deblur_runs, deblur_folder, deblur_sets, {}, first=deblur_first, **options
+        )
         panels.append(("deblur", scores, next(iter(deblur_sets)), 1, []))
     for panel, scores, name, scale, others in panels:
         values = values_by_image(scores[scores.set == name], panel)
@@ -98,6 +101,9 @@ def draw(result: Result, width: Width = "page") -> Figure:
         axis.set_title(f"{f'({letter}) ' if len(panels) > 1 else ''}{PANELS[panel]}: {data['summary']}", loc="left")
         axis.set_xlabel(f"SSIM of {'RGB' if result.parameters['protocol'] == 'authors' else 'Y'} (higher is better)")
         axis.set_ylabel("NIQE (lower is better)")
+    for line in ("front", "ground truth's NIQE"):  # after the networks
+        if line in legend:
+            legend[line] = legend.pop(line)
     columns = 3 if below else 5
     figure.legend(
         legend.values(), list(legend), loc="outside upper center", ncols=columns, columnspacing=1, handletextpad=0.4

@@ -186,7 +186,9 @@ def train_and_score(
         tables[variant] = run_scores(settings, root / variant.name, sets, crops, device=device)
     return pd.concat(
         [
-            table.assign(run=at.name, loss=at.loss, layer=at.layer, seed=at.seed, backbone=at.backbone)
+            table.astype({"image": str}).assign(  # BSDS's names are numbers
+                run=at.name, loss=at.loss, layer=at.layer, seed=at.seed, backbone=at.backbone
+            )
             for at, table in tables.items()
         ],
         ignore_index=True,

@@ -11,6 +11,7 @@ from dsd.backbones.base import Precision
 from dsd.checks import check_choice, check_integer, check_number, is_number
 from dsd.restore.degrade import Like
 from dsd.restore.networks import Activation
+from dsd.restore.shaken import Blur
 
 Task = Literal["sr", "deblur"]
 Schedule = Literal["halved", "cosine"]
@@ -54,11 +55,13 @@ class DataConfig:
     """Folders of clean photographs; ``"embedded"`` are scikit-image's."""
     degraded: Sequence[str] = ()
     """Folders of their degraded versions, files of the same names, one for each folder of `images`. Empty: they are
-    made here, low-resolution ones as `like` says, blurred ones by camera shakes."""
+    made here, low-resolution ones as `like` says, blurred ones as `blur` says."""
     keep: bool = True
     """Decode all files at once and keep them in memory; false: read them for each crop."""
     like: Like = "matlab-8bit"
     """How low-resolution images are made."""
+    blur: Blur = "shake"
+    """How blurred images are made: ``"shake"``, by a random path of the camera; ``"frames"``, the mean of frames."""
     side: int = 64
     """Of a clean crop, in pixels."""
     batch: int = 8
@@ -82,6 +85,7 @@ class DataConfig:
                 f"{len(self.images)}"
             )
         check_choice(self.like, "data.like", get_args(Like))
+        check_choice(self.blur, "data.blur", get_args(Blur))
         check_integer(self.side, "data.side", 1)
         check_integer(self.batch, "data.batch", 1)
         if self.pool is not None:

@@ -1,24 +1,30 @@
 """Pairs for deblurring: crops of photographs, and the same as a camera that moved would have taken them."""
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal, get_args
 
 import numpy as np
 import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from dsd.checks import check_integer, check_number
+from dsd.checks import check_choice, check_integer, check_number
 from dsd.data.images import load_image
-from dsd.restore.blur import camera_shake, motion_blur
+from dsd.restore.blur import average_frames, camera_shake, motion_blur
+
+Blur = Literal["shake", "frames"]
+FRAMES = 7, 13  # of a video that become one, as in GoPro
 
 
 class Shaken:
     """Photographs, crops of which are blurred by a new camera shake each: :class:`.Pairs` of scale 1.
 
-    A pair: a crop is taken with a margin of half a kernel, blurred in linear light by :func:`.camera_shake`, and cut to
-    its size, so that what moved in from beyond its borders is real. Noise is added to the sRGB values, which are then
-    rounded to 8 bits, as a file's are. Length and roughness of the camera's path are drawn evenly.
+    A pair: a crop is taken with a margin of half a kernel, blurred in linear light, and cut to its size, so that what
+    moved in from beyond its borders is real. The blur is that of a :func:`.camera_shake`, or the mean of some frames of
+    a video in which the camera moves evenly (:func:`.average_frames`). Noise is added to the sRGB values, which are
+    then rounded to 8 bits, as a file's are. Length and roughness of the camera's path are drawn evenly.
 
     Args:
         paths: photographs, which are decoded at once and kept in 8 bits.
@@ -27,6 +33,7 @@ class Shaken:
             those that Levin et al. measured.
         noise_std: standard deviation of the noise, in sRGB values from 0 to 1. The default is that of real blurred
             photographs, estimated on those of Levin et al. and of GoPro (0.001 to 0.003). 0: none.
+        blur: ``"shake"`` or ``"frames"``.
         quiet: show no progress.
 
     Raises:
@@ -50,6 +57,7 @@ class Shaken:
         kernel_side: int = 25,
         lengths: tuple[float, float] = (5, 50),
         noise_std: float = 0.002,
+        blur: Blur = "shake",
         quiet: bool = False,
     ) -> None:
         if check_integer(kernel_side, "kernel_side", 1) % 2 == 0:
@@ -57,9 +65,10 @@ class Shaken:
         shortest, longest = lengths
         if check_number(shortest, "the shortest of lengths") > check_number(longest, "the longest of lengths"):
             raise ValueError(f"lengths must be the shortest and the longest, got {lengths}")
+        check_choice(blur, "blur", get_args(Blur))
         if not paths:
             raise ValueError("paths must hold at least one photograph")
-        self.paths, self.kernel_side, self.lengths = paths, kernel_side, lengths
+        self.paths, self.kernel_side, self.lengths, self.blur = paths, kernel_side, lengths, blur
         self.noise_std = check_number(noise_std, "noise_std")
         self.photographs = [
             (255 * load_image(path)).round().byte() for path in tqdm(paths, "decoding", unit="image", disable=quiet)
@@ -93,11 +102,16 @@ class Shaken:
             )
         top, left = (int(random.integers(length - needed + 1)) for length in (height, width))
         sharp = photograph[:, top : top + needed, left : left + needed] / 255
-        kernel = camera_shake(
-            random, side=self.kernel_side, length=random.uniform(*self.lengths), roughness=random.random()
-        )
         inside = slice(margin, margin + side)
-        x = motion_blur(sharp[None], kernel)[0, :, inside, inside]
+        x = self._blurred(sharp[None], random)[0, :, inside, inside]
         if self.noise_std:
             x = x + self.noise_std * torch.from_numpy(random.standard_normal(tuple(x.shape), dtype=np.float32))
         return (255 * x).round().clamp(0, 255) / 255, sharp[:, inside, inside]
+
+    def _blurred(self, x: Tensor, random: np.random.Generator) -> Tensor:
+        length = random.uniform(*self.lengths)
+        if self.blur == "shake":
+            return motion_blur(x, camera_shake(random, side=self.kernel_side, length=length, roughness=random.random()))
+        angle, frames = 2 * math.pi * random.random(), int(random.integers(*FRAMES, endpoint=True))
+        way = min(length, self.kernel_side - 1) * (torch.arange(frames) / (frames - 1) - 0.5)
+        return average_frames(x, torch.stack([way * math.cos(angle), way * math.sin(angle)], dim=1))

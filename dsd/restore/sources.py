@@ -27,7 +27,7 @@ def make_pairs(config: Config, *, quiet: bool = False) -> tuple[Pairs, list[Path
     data = config.data
     if config.task == "deblur" and data.layout == "folders" and not data.degraded:
         paths = [path for folder in data.images for path in _images(folder)]
-        return Shaken(paths, quiet=quiet), paths
+        return Shaken(paths, blur=data.blur, quiet=quiet), paths
     sets = training_sets(config)
     paths = [path for one in sets for pair in one.items.values() for path in pair if path is not None]
     return Aligned(Files(sets, data.like), config.network.scale, keep=data.keep, quiet=quiet), paths

@@ -10,11 +10,12 @@ from torch import Tensor
 
 from dsd.checks import check_choice
 from dsd.data.images import embedded_photographs, find_images, load_image
-from dsd.data.restoration_sets import PairedFiles, gopro, levin, sr_set
+from dsd.data.restoration_sets import PairedFiles, gopro, levin, reds, sr_set
 from dsd.restore.blur import camera_shake, from_linear, motion_blur
 from dsd.restore.degrade import low_resolution
 
 MIDDLE = 192  # side of what is taken of scikit-image's photographs, in pixels
+EVERY = 30  # of REDS' 3,000 validation images, one is taken
 
 
 class Pair(NamedTuple):
@@ -41,6 +42,7 @@ def pairs_of(name: str, count: int | None = None) -> Iterator[Pair]:
     | ``BSDS shaken`` | BSDS500's validation images, blurred by a camera shake of their own |
     | ``embedded shaken`` | the middle of scikit-image's photographs, likewise |
     | ``GoPro`` | the authors' examples |
+    | ``REDS`` | every 30th of its validation images: 100 |
     | ``Levin`` | real camera shake, grey; brought from linear light to sRGB |
 
     Args:
@@ -104,6 +106,13 @@ def _gopro() -> Iterator[Pair]:
         yield Pair(image, degraded, clean, files.items[image][1])
 
 
+def _reds() -> Iterator[Pair]:
+    for files, image in islice(_of(reds("reds", "val")), 0, None, EVERY):
+        degraded, clean = files.load(image)
+        assert degraded is not None
+        yield Pair(image, degraded, clean, files.items[image][1])
+
+
 def _levin() -> Iterator[Pair]:
     for files, image in _of(levin()):
         degraded, clean = files.load(image)
@@ -120,5 +129,6 @@ SETS: Mapping[str, Callable[[], Iterator[Pair]]] = {
     "BSDS shaken": _shaken(_bsds),
     "embedded shaken": _shaken(_middles),
     "GoPro": _gopro,
+    "REDS": _reds,
     "Levin": _levin,
 }

@@ -4,7 +4,7 @@ import torch
 from PIL import Image
 
 from dsd.data.images import load_image
-from dsd.restore.blur import camera_shake, motion_blur
+from dsd.restore.blur import camera_shake, motion_blur, to_linear
 from dsd.restore.pairs import Batches, Pairs
 from dsd.restore.shaken import Shaken
 
@@ -85,3 +85,23 @@ def test_errors(paths, tmp_path):
         shaken([])
     with pytest.raises(FileNotFoundError, match="no image at "):
         shaken([tmp_path / "none.png"])
+
+
+def test_the_mean_of_frames_is_that_of_an_even_motion(tmp_path):
+    """A point of light becomes evenly spaced points on a line through where it was."""
+    pixels = np.zeros((64, 64, 3), np.uint8)
+    pixels[32, 32] = 255
+    Image.fromarray(pixels).save(tmp_path / "point.png")
+    shaken = Shaken([tmp_path / "point.png"], lengths=(16, 16), noise_std=0, blur="frames", quiet=True)
+    blurred, _ = shaken.crop(0, 40, np.random.default_rng(1))
+    light = to_linear(blurred)[0].double().numpy()
+    rows, columns = np.mgrid[:40, :40]
+    middle = [float((axis * light).sum() / light.sum()) for axis in (rows, columns)]
+    sharp = shaken.crop(0, 40, np.random.default_rng(1))[1][0].numpy()
+    assert middle == pytest.approx([float(x) for x in np.argwhere(sharp == 1)[0]], abs=0.3)
+    spread = np.cov(np.stack([rows.ravel(), columns.ravel()]), aweights=light.ravel())
+    along, across = np.linalg.eigvalsh(spread)[::-1]
+    assert across < 0.6
+    assert 12 < np.sqrt(12 * along) < 22  # 16 pixels, evenly; steps between frames and bilinear weights widen it
+    with pytest.raises(ValueError, match="blur must be one of shake, frames; got 'x'"):
+        Shaken([tmp_path / "point.png"], blur="x", quiet=True)

@@ -2,11 +2,13 @@
 
 import pytest
 import torch
+from PIL import Image
 
 from dsd.data.images import embedded_photographs, load_image
 from dsd.paths import data_root
 from dsd.restore.degrade import low_resolution
 from dsd.restore.testing import MIDDLE, SETS, pairs_of
+from tests.data.samples import save
 
 ROOT = data_root()
 FOLDERS = {
@@ -30,7 +32,7 @@ def check(pair, scale):
 
 
 def test_names():
-    assert set(SETS) == {*FOLDERS, "embedded", "embedded shaken"}
+    assert set(SETS) == {*FOLDERS, "embedded", "embedded shaken", "REDS"}
     with pytest.raises(ValueError, match=r"the test set must be one of Set5, Set14, .*; got 'Urban100'"):
         pairs_of("Urban100")
 
@@ -96,3 +98,16 @@ def test_levins_images_are_brought_to_srgb():
     linear = load_image(ROOT / "deblur/levin" / f"{pair.image}_img.png")
     assert pair.degraded.mean() > linear.mean()
     assert (pair.degraded[0] == pair.degraded[1]).all()  # grey
+
+
+def test_every_30th_image_of_reds(tmp_path, monkeypatch):
+    monkeypatch.setenv("DSD_DATA", str(tmp_path))
+    for kind, value in (("blur", 10), ("sharp", 20)):
+        for video in ("000", "001"):
+            for frame in range(20):
+                grey = Image.new("RGB", (8, 8), (value + frame,) * 3)
+                save(tmp_path / f"reds/val_{kind}/{video}/{frame:08}.png", grey)
+    pairs = list(pairs_of("REDS"))
+    assert [pair.image for pair in pairs] == ["000/00000000", "001/00000010"]
+    assert [(255 * pair.degraded.mean()).round() for pair in pairs] == [10, 20]
+    assert [(255 * pair.clean.mean()).round() for pair in pairs] == [20, 30]
