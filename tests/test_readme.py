@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import pytest
+from PIL import Image
 
 from dsd.experiments.catalogue import make_rules
 from dsd.quality.metrics import list_metrics
@@ -46,7 +47,7 @@ def test_python_runs_as_printed(clone, monkeypatch):
 
 def test_commands_run_as_printed(clone, monkeypatch):
     commands = [line for line in "".join(blocks("sh")).splitlines() if line.startswith(".venv/bin/")]
-    score, scan, show = commands
+    score, scan, show, restore = commands
     (clone / ".venv").symlink_to(sys.prefix)
     printed = run(score, clone, monkeypatch)
     (value,) = re.findall(r"# tensor\(\[(\d+\.\d+)", TEXT)
@@ -55,6 +56,9 @@ def test_commands_run_as_printed(clone, monkeypatch):
     printed = run(show, clone, monkeypatch)
     assert printed.splitlines()[0].split() == ["path", "relu3_1_dsd2"]
     assert "astronaut.png" in printed
+    run(restore, clone, monkeypatch)
+    sizes = [Image.open(clone / name).size for name in ("figures/sample/fig6_original.png", "build/enlarged.png")]
+    assert sizes[1] == tuple(4 * side for side in sizes[0])
 
 
 def test_targets_of_make_exist():
