@@ -52,12 +52,12 @@ def compute(
     """
     if unknown := [name for name in shown if name not in CROPS]:
         raise ValueError(f"there is no close-up of {', '.join(unknown)}; there are: {', '.join(CROPS)}")
-    table = train_and_score(config, runs, folder, sets, CROPS, first=first, weights=weights, seed=seed, device=device)
-    table = table[table.set.isin(list(sets))].fillna({"layer": "", "backbone": ""}).reset_index(drop=True)
+    table = train_and_score(config, runs, folder, sets, first=first, weights=weights, seed=seed, device=device)
+    table = table[table.set.isin(list(sets))].reset_index(drop=True)
     table = table.assign(image=table.image.astype(str), label=_labels(table))
     columns = ["run", *RUN, "label", "seed", "set", "image", "grid", "grid_clean"]
     folders = {
-        label: REPOSITORY / folder / Variant(row.loss, row.layer, int(row.seed), row.backbone).name
+        str(label): REPOSITORY / folder / Variant(row.loss, row.layer, int(row.seed), row.backbone).name
         for label, row in table.drop_duplicates("label").set_index("label").iterrows()
     }
     folders |= {label: folders[label].with_name(loss) for label, loss in _begun(table).items()}
@@ -87,6 +87,16 @@ def summary(result: Result) -> pd.DataFrame:
     return over_images(energies(result.table), result.parameters["seed"]).T
 
 
+def against_dsd(result: Result) -> pd.DataFrame:
+    """How much more grid energy other losses leave than DSD, in dB: the mean over images and its 95 % interval.
+
+    Rows are those of PDL, style and multi-scale style that there are, which the paper compares with.
+    """
+    values, named = energies(result.table), [loss_name(loss) for loss in ("pdl", "style", "mss")]
+    more = values[[label for label in named if label in values]].sub(values[loss_name("dsd")], axis=0)
+    return over_images(more, result.parameters["seed"]).T
+
+
 def draw(result: Result, width: Width = "page") -> Figure:
     """Draw close-ups by loss, with each image's grid energy, and below that of all images.
 
@@ -113,7 +123,7 @@ def draw(result: Result, width: Width = "page") -> Figure:
             _draw_close_up(axis, result.images[_picture(name, label)])
             axis.set_title(_words(label))
             if label != BICUBIC:
-                axis.set_xlabel(f"{own[label]:.1f} dB".replace("-", "−"), fontsize=7)
+                axis.set_xlabel(f"{own[label]:z.1f} dB".replace("-", "−"), fontsize=7)
     _draw_all(lower.subplots(), result, values)
     return figure
 
@@ -137,16 +147,13 @@ def _listed(names: Sequence[str]) -> str:
     return ", ".join(name.replace("/", " ") for name in names)
 
 
-def _labels(table: pd.DataFrame) -> pd.Series:
+def _labels(table: pd.DataFrame) -> list[str]:
     """What each run is called; its layer is said where a loss has several."""
-    layers = table.groupby(["loss", "backbone"]).layer.transform("nunique")
-    return pd.Series(
-        [
-            loss_name(row.loss, row.backbone) + (f", {pretty(row.layer)}" if several > 1 else "")
-            for row, several in zip(table.itertuples(), layers, strict=True)
-        ],
-        table.index,
-    )
+    several = table.groupby(["loss", "backbone"]).layer.transform("nunique") > 1
+    rows = zip(table.loss, table.backbone, table.layer, several, strict=True)
+    return [
+        loss_name(loss, backbone) + (f", {pretty(layer)}" if named else "") for loss, backbone, layer, named in rows
+    ]
 
 
 def _begun(table: pd.DataFrame) -> dict[str, str]:
@@ -189,17 +196,16 @@ def _draw_all(axis: Axes, result: Result, values: pd.DataFrame) -> None:
     """Each loss's images as dots, and their mean."""
     losses = dict(zip(result.table.label, result.table.loss, strict=True))
     of_all, random = summary(result), np.random.default_rng(0)
-    labels = [label for label in values if label != TRUTH]
+    labels = [str(label) for label in values if label != TRUTH]
     for height, label in enumerate(labels):
-        row = of_all.loc[label]
-        axis.scatter(
-            values[label], height + random.uniform(-0.22, 0.22, len(values)), s=4, color="0.75", linewidth=0, zorder=1
-        )
-        axis.hlines(height, row.low, row.high, color="0.1", linewidth=1, zorder=2)
-        axis.plot(row["mean"], height, zorder=3, linestyle="none", markersize=5, **LOOKS[losses[label]])
-        text = f"{row['mean']:.2f} [{row.low:.2f}, {row.high:.2f}]".replace("-", "−")
+        mean, low, high = of_all.loc[label].to_numpy(float)
+        spread = height + random.uniform(-0.22, 0.22, len(values))
+        axis.scatter(values[label], spread, s=4, color="0.75", linewidth=0, zorder=1)
+        axis.hlines(height, low, high, color="0.1", linewidth=1, zorder=2)
+        axis.plot(mean, height, zorder=3, linestyle="none", markersize=5, **LOOKS[losses[label]])
+        text = f"{mean:.2f} [{low:.2f}, {high:.2f}]".replace("-", "−")
         axis.annotate(text, (1, height), (3, 0), ("axes fraction", "data"), "offset points", va="center", fontsize=7)
-    axis.axvline(of_all.loc[TRUTH, "mean"], color="0.3", linestyle="--", linewidth=0.8, zorder=0)
+    axis.axvline(of_all["mean"].to_dict()[TRUTH], color="0.3", linestyle="--", linewidth=0.8, zorder=0)
     axis.set_yticks(range(len(labels)), [_words(label) for label in labels])
     axis.set_ylim(len(labels) - 0.5, -0.5)
     axis.set_xlabel("Grid energy, dB (dashed: ground truth)")

@@ -25,7 +25,7 @@ from dsd.experiments.restorations import (
 from dsd.experiments.style import Width, figure_width, pretty
 from dsd.restore.config import load_config
 from dsd.restore.evaluate import Evaluator
-from dsd.restore.runs import crop_of
+from dsd.restore.runs import CROPS, crop_of
 from dsd.restore.testing import pairs_of
 
 MEASURES = {"PSNR": "psnr_y_authors", "SSIM": "ssim_rgb_authors", "LPIPS": "lpips_authors", "NIQE": "niqe_authors"}
@@ -43,7 +43,7 @@ def compute(
     runs: Sequence[str],
     folder: str,
     sets: Mapping[str, int | None],
-    crops: Mapping[str, Sequence[int]],
+    shown: Sequence[str],
     device: str,
     seed: int,
 ) -> Computed:
@@ -53,20 +53,20 @@ def compute(
         A row for each run and image: `set`, `image`, `label`, `run`, and `MEASURES`; of the sharp images, NIQE only.
         Images "set image label", close-ups.
     """
-    scores = train_and_score(config, runs, folder, sets, crops, first=first, weights=weights, seed=seed, device=device)
+    scores = train_and_score(config, runs, folder, sets, first=first, weights=weights, seed=seed, device=device)
     scores = scores[scores.set.isin(list(sets))].reset_index(drop=True)
     network = losses_network(config, weights, device)
-    labels = [_label(row.loss, row.backbone) for row in scores.fillna({"backbone": ""}).itertuples()]
+    labels = [_label(str(row.loss), str(row.backbone)) for row in scores.fillna({"backbone": ""}).itertuples()]
     found = {name: scores[column] for name, column in MEASURES.items() if column in scores}  # LPIPS may be left out
     table = scores[["set", "image", "run"]].assign(image=scores.image.astype(str), label=labels, **found)
     table.loc[table.set.isin(SHIFTED), [name for name in found if name != "NIQE"]] = float("nan")
-    sharp, images = _sharp_images(sets, crops)
+    sharp, images = _sharp_images(sets, shown)
     columns = ["set", "image", "label", "run", *found]
     table = pd.concat([table, sharp], ignore_index=True)[columns]
-    shown = table[table.label != SHARP].drop_duplicates("label")
-    for place in crops:
+    networks = table[table.label != SHARP].drop_duplicates("label")
+    for place in shown:
         name, _, image = place.partition("/")
-        for row in shown.itertuples():
+        for row in networks.itertuples():
             run = "bicubic" if row.label == BLURRED else "l1" if row.label == LOSSES["l1"] else str(row.run)
             images[_picture(place, str(row.label))] = crop_of(REPOSITORY / folder / run, name, image)
     steps = {"first_steps": load_config(REPOSITORY / first).steps, "steps": with_weights(config, weights).steps}
@@ -80,17 +80,17 @@ def summary(result: Result) -> pd.DataFrame:
         (name, label): over_images(rows.groupby("image")[_measures(rows)].mean(), seed)
         for (name, label), rows in result.table.groupby(["set", "label"], sort=False)
     }
-    return pd.concat(tables, names=["set", "loss", "statistic"]).unstack(sort=False)
+    return pd.DataFrame(pd.concat(tables, names=["set", "loss", "statistic"]).unstack(sort=False))
 
 
 def differences(result: Result, label: str = "DSD", other: str = "Style") -> pd.DataFrame:
     """One loss minus another, image by image: the mean and its 95 % interval. Rows are sets."""
     table = result.table
     values = table.groupby(["set", "label", "image"], sort=False)[_measures(table)].mean()
-    difference = values.xs(label, level="label") - values.xs(other, level="label")
+    difference = pd.DataFrame(values.xs(label, level="label") - values.xs(other, level="label"))
     seed = result.parameters["seed"]
     tables = {name: over_images(rows, seed) for name, rows in difference.groupby("set", sort=False)}
-    return pd.concat(tables, names=["set", "statistic"]).unstack(sort=False)
+    return pd.DataFrame(pd.concat(tables, names=["set", "statistic"]).unstack(sort=False))
 
 
 def draw(result: Result, width: Width = "page") -> Figure:
@@ -100,10 +100,10 @@ def draw(result: Result, width: Width = "page") -> Figure:
         result: from :func:`.load_or_compute`.
         width: ``"page"``, 5.5 in, or ``"column"``, 8.4 cm.
     """
-    places, size = list(result.parameters["crops"]), figure_width(width)
+    places, size = list(result.parameters["shown"]), figure_width(width)
     labels = [*(name for name in _labels(result) if name not in (LOSSES["none"], SHARP)), SHARP]
     above = len(places) * (size / len(labels) + 0.4) + 0.3
-    below = 0.9 + 0.24 * len(_labels(result))
+    below = 1 + 0.27 * len(_labels(result))
     figure = plt.figure(figsize=(size, above + below))
     (upper,), (lower,) = figure.subfigures(2, 1, squeeze=False, height_ratios=[above, below])
     axes = upper.subplots(len(places), len(labels), squeeze=False)
@@ -154,9 +154,7 @@ def _measures(table: pd.DataFrame) -> list[str]:
     return [name for name in MEASURES if name in table]
 
 
-def _sharp_images(
-    sets: Mapping[str, int | None], crops: Mapping[str, Sequence[int]]
-) -> tuple[pd.DataFrame, dict[str, Tensor]]:
+def _sharp_images(sets: Mapping[str, int | None], shown: Sequence[str]) -> tuple[pd.DataFrame, dict[str, Tensor]]:
     """NIQE of the sharp images, and the close-ups of those that are shown."""
     evaluator, images = Evaluator([MEASURES["NIQE"]], border=0, device="cpu"), {}
 
@@ -165,8 +163,8 @@ def _sharp_images(
             for pair in pairs_of(name, count):
                 (value,) = evaluator(pair.clean[None], notes={}).values()
                 yield {"set": name, "image": pair.image, "label": SHARP, "run": "", "NIQE": value.item()}
-                if place := crops.get(f"{name}/{pair.image}"):
-                    top, left, height, width = place
+                if f"{name}/{pair.image}" in shown:
+                    top, left, height, width = CROPS[f"{name}/{pair.image}"]
                     images[_picture(f"{name}/{pair.image}", SHARP)] = pair.clean[
                         :, top : top + height, left : left + width
                     ]
@@ -180,7 +178,7 @@ def _numbers(of_image: pd.DataFrame, label: str) -> str:
     for name, digits in DIGITS.items():
         if name in of_image and of_image[name].notna().any():
             value = of_image[of_image.label == label][name].mean()
-            lines.append("" if math.isnan(value) else f"{name} {value:{digits}}")
+            lines.append("" if math.isnan(value) else f"{name} {value:{digits}}".replace(" 0.", " ."))
     return "\n".join(lines)
 
 
@@ -200,10 +198,10 @@ def _draw_all(figure: plt.Figure, result: Result) -> None:
     for axis, measure in zip(axes, measures, strict=True):
         for place, (name, look) in enumerate(zip(names, cycle(LOOKS), strict=False)):
             values = means.loc[name, measure].reindex(labels)
-            y = [row + 0.22 * (place - (len(names) - 1) / 2) for row in range(len(labels))]
+            y = [row + 0.27 * (place - (len(names) - 1) / 2) for row in range(len(labels))]
             axis.hlines(y, values.low, values.high, color=look["color"], linewidth=0.8)
-            axis.plot(values["mean"], y, linestyle="none", markersize=4, label=name, **look)
-        axis.set_title(f"{measure} (lower is better)" if len(axes) > 1 else measure)
+            axis.plot(values["mean"], y, linestyle="none", markersize=3.5, label=name, **look)
+        axis.set_title(f"{measure}\n(lower is better)")
         axis.grid(axis="x")
         axis.grid(False, axis="y")
     axes[0].set_yticks(range(len(labels)), labels)

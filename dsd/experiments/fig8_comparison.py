@@ -59,10 +59,10 @@ def compute(
     evaluator = Evaluator(list(VALUES), device="cpu")
     rows, images = [], {}
     for name, part in shown.items():
-        pair, _, scale = _find(name)
+        pair = _find(name)
         clean = pair.clean[None]
         images[_picture(name, WHOLE)] = downscale(clean, SHRUNK)[0].clamp(0, 1)
-        for method, restored in _restored(name, pair, networks, methods, scale):
+        for method, restored in _restored(name, pair, networks, methods):
             values = evaluator(restored, clean, notes={})
             row = {"set": name.partition("/")[0], "image": pair.image, "method": method}
             rows.append(row | {key: values[key].item() if key in values else float("nan") for key in VALUES})
@@ -102,7 +102,7 @@ def draw(result: Result, width: Width = "page") -> Figure:
         _draw_whole(figure.add_subplot(grid[line, :wide]), result, name)
         for index, row in enumerate(rows.itertuples(), wide):
             axis = figure.add_subplot(grid[line + index // columns, index % columns])
-            _draw_close_up(axis, result.images[_picture(name, row.method)], row)
+            _draw_close_up(axis, result.images[_picture(name, str(row.method))], row)
         line += lines[name]
     return figure
 
@@ -159,21 +159,21 @@ def _models(about: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     }
 
 
-def _find(name: str) -> tuple[Pair, str, int]:
+def _find(name: str) -> Pair:
     """An image of a test set, by "set/image"."""
     of_set, _, image = name.partition("/")
     for pair in pairs_of(of_set):
         if pair.image == image:
-            return pair, of_set, pair.clean.shape[1] // pair.degraded.shape[1]
+            return pair
     raise ValueError(f"{of_set} has no image {image!r}")
 
 
 def _restored(
-    name: str, pair: Pair, networks: Mapping[str, _Model], methods: Sequence[str], scale: int
+    name: str, pair: Pair, networks: Mapping[str, _Model], methods: Sequence[str]
 ) -> Iterator[tuple[str, Tensor]]:
     """What each method makes of an image, by what it is called; (1, 3, H, W)."""
     degraded = pair.degraded[None]
-    yield BICUBIC, enlarge(degraded, scale).clamp(0, 1)
+    yield BICUBIC, enlarge(degraded, pair.clean.shape[1] // degraded.shape[2]).clamp(0, 1)
     for method in methods:
         if path := _published(name, method):
             yield PUBLISHED[method], load_image(path)[None]

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from dsd.experiments.fig9_points import AXES, COLUMNS, TRUTH, evaluated, files_of, points, points_of, values_by_image
 from dsd.experiments.provenance import Computed, Result
-from dsd.experiments.restorations import LOOKS, TestedOn, losses_network, train_and_score, with_weights
+from dsd.experiments.restorations import LOOKS, TestedOn, losses_network, train_and_score, with_texts, with_weights
 from dsd.experiments.style import Width, figure_width
 from dsd.restore.evaluate import Evaluator
 
@@ -52,12 +52,10 @@ def compute(
     tables: list[pd.DataFrame] = []
     datasets: dict[str, TestedOn] = {}
     options: dict[str, Any] = {"weights": weights, "seed": seed, "device": device}
-    scores = train_and_score(config, runs, folder, sets, {}, first=first, **options)
+    scores = train_and_score(config, runs, folder, sets, first=first, **options)
     panels = [("sr", scores, next(iter(sets)), with_weights(config, weights).network.scale, list(methods))]
     if deblur_runs:
-        scores = train_and_score(
-            deblur_config, deblur_runs, deblur_folder, deblur_sets, {}, first=deblur_first, **options
-        )
+        scores = train_and_score(deblur_config, deblur_runs, deblur_folder, deblur_sets, first=deblur_first, **options)
         panels.append(("deblur", scores, next(iter(deblur_sets)), 1, []))
     for panel, scores, name, scale, others in panels:
         values = values_by_image(scores[scores.set == name], panel)
@@ -67,7 +65,7 @@ def compute(
         if not images:
             raise ValueError(f"no image of {name} is among the results of all: {', '.join(files)}")
         values = pd.concat([values[values.image.isin(images)], evaluated(name, images, files, scale)])
-        values = values.fillna({"loss": "", "layer": "", "backbone": ""}).assign(statistic="value")
+        values = with_texts(values, "loss", "layer", "backbone").assign(statistic="value")
         tables.append(pd.concat([values, points(values, protocol, seed)]).assign(panel=panel, set=name))
         datasets[panel] = TestedOn(name, tuple(sorted(images)))
     table = pd.concat(tables, ignore_index=True)
@@ -98,7 +96,7 @@ def draw(result: Result, width: Width = "page") -> Figure:
                 looks[name] = _look(loss, name, markers)
         _draw_plane(axis, rows, looks, legend)
         data = result.provenance["datasets"][panel]
-        axis.set_title(f"{f'({letter}) ' if len(panels) > 1 else ''}{PANELS[panel]}: {data['summary']}", loc="left")
+        axis.set_title(f"{f'({letter}) ' if len(panels) > 1 else ''}{PANELS[panel]}\n{data['summary']}", loc="left")
         axis.set_xlabel(f"SSIM of {'RGB' if result.parameters['protocol'] == 'authors' else 'Y'} (higher is better)")
         axis.set_ylabel("NIQE (lower is better)")
     for line in ("front", "ground truth's NIQE"):  # after the networks
@@ -125,6 +123,7 @@ def _draw_plane(axis: Axes, rows: pd.DataFrame, looks: Mapping[str, Any], legend
         # Between two points of the front a network is beaten that has less SSIM than the right one and more NIQE.
         look: dict[str, Any] = {"color": "0.6", "linestyle": "--", "linewidth": 0.8, "zorder": 1}
         (legend["front"],) = axis.step(front.ssim, front.niqe, where="pre", **look)
+    places = cycle([(3, 3), (3, -8), (-12, 3), (-12, -8)])
     for row in rows.dropna(subset="niqe").to_dict("records"):
         name, ssim, niqe = row["name"], row["ssim"], row["niqe"]
         if name == TRUTH:
@@ -136,7 +135,7 @@ def _draw_plane(axis: Axes, rows: pd.DataFrame, looks: Mapping[str, Any], legend
         (legend[name],) = axis.plot(ssim, niqe, linestyle="none", markersize=5, zorder=3, **looks[name])
         if layers[name] > 1:
             layer = row["layer"].removeprefix("relu")
-            axis.annotate(layer, (ssim, niqe), (3, 3), textcoords="offset points", fontsize=6, zorder=4)
+            axis.annotate(layer, (ssim, niqe), next(places), textcoords="offset points", fontsize=6, zorder=4)
     axis.grid(axis="both")
 
 

@@ -9,7 +9,7 @@ import pandas as pd
 from dsd.data.images import find_images, load_image
 from dsd.data.restoration_sets import results_of
 from dsd.experiments.provenance import Result
-from dsd.experiments.restorations import loss_name, over_images
+from dsd.experiments.restorations import loss_name, over_images, with_texts
 from dsd.paths import find_folder
 from dsd.restore.evaluate import Evaluator
 from dsd.restore.testing import pairs_of
@@ -22,7 +22,6 @@ TRUTH = "Ground truth"
 
 def values_by_image(scores: pd.DataFrame, panel: str) -> pd.DataFrame:
     """Each loss and layer on each image: means over seeds."""
-    scores = scores.fillna({"backbone": "", "layer": ""})
     names = [loss_name(loss, backbone) for loss, backbone in zip(scores.loss, scores.backbone, strict=True)]
     if panel == "deblur":
         names = ["Blurred" if name == loss_name("bicubic") else name for name in names]
@@ -101,7 +100,7 @@ def on_front(ssim: np.ndarray, niqe: np.ndarray) -> np.ndarray:
 def points_of(result: Result, panel: str) -> pd.DataFrame:
     """A row for each network: `ssim` and `niqe`, each with `_low` and `_high`, of the protocol that is drawn."""
     rows = result.table[(result.table.panel == panel) & (result.table.statistic != "value")]
-    rows = rows.fillna({"loss": "", "backbone": "", "layer": ""})
+    rows = with_texts(rows, "loss", "backbone", "layer")
     wide = {}
     for kind, column in zip(("ssim", "niqe"), AXES[result.parameters["protocol"]], strict=True):
         for end in ("mean", "low", "high"):

@@ -102,6 +102,11 @@ def loss_name(loss: str, backbone: str = "") -> str:
     return LOSSES[loss] + (f" ({backbone})" if backbone else "")
 
 
+def with_texts(table: pd.DataFrame, *columns: str) -> pd.DataFrame:
+    """A table out of a CSV, where "" is read as NaN, with "" again in these columns."""
+    return table.assign(**{name: table[name].astype(object).where(table[name].notna(), "") for name in columns})
+
+
 def over_images(values: pd.DataFrame, seed: int = 0, resamples: int = 2000) -> pd.DataFrame:
     """The mean over images, and its 95 % bootstrap interval (percentile): images are drawn with replacement.
 
@@ -146,7 +151,6 @@ def train_and_score(
     runs: Sequence[str],
     folder: str,
     sets: Mapping[str, int | None],
-    crops: Mapping[str, Sequence[int]],
     *,
     first: str = "",
     weights: str = "auto",
@@ -160,7 +164,6 @@ def train_and_score(
         runs: "loss layer seed" each, see :meth:`Variant.parse`.
         folder: for the runs, in the repository.
         sets: {test set: how many of its images, None for all}.
-        crops: {"set/image": (top, left, height, width)} of restored images that are kept as pictures.
         first: file of the settings of a run whose model the others begin with; "": they begin as `config` says.
         weights: of the losses' network; ``"auto"``: those that `config` names.
         seed: added to that of each run. The model that they begin with is the same for all.
@@ -172,18 +175,16 @@ def train_and_score(
         others begin with) come first.
     """
     base, root = with_weights(config, weights), REPOSITORY / folder
-    tables = {Variant("bicubic", "", 0): model_scores("", root / "bicubic", sets, crops)}
+    tables = {Variant("bicubic", "", 0): model_scores("", root / "bicubic", sets)}
     if first:
-        tables[Variant("l1", "", 0)] = run_scores(
-            load_config(REPOSITORY / first), root / "l1", sets, crops, device=device
-        )
+        tables[Variant("l1", "", 0)] = run_scores(load_config(REPOSITORY / first), root / "l1", sets, device=device)
         base = replace(base, start=str(Path(folder, "l1", MODEL)))
     elif base.start:
-        tables[Variant("l1", "", 0)] = model_scores(base.start, root / "l1", sets, crops)
+        tables[Variant("l1", "", 0)] = model_scores(base.start, root / "l1", sets)
     for variant in map(Variant.parse, runs):
         variant = replace(variant, seed=variant.seed + seed)
         settings = with_loss(base, variant.loss, variant.layer, variant.seed, variant.backbone)
-        tables[variant] = run_scores(settings, root / variant.name, sets, crops, device=device)
+        tables[variant] = run_scores(settings, root / variant.name, sets, device=device)
     return pd.concat(
         [
             table.astype({"image": str}).assign(  # BSDS's names are numbers

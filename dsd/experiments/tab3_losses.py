@@ -17,6 +17,7 @@ from dsd.restore.config import as_yaml
 from dsd.restore.evaluate import Evaluator
 
 TITLES = ("PSNR of Y, dB\n(higher is better)", "LPIPS\n(lower is better)", "NIQE\n(lower is better)")
+BELOW = 0.4  # how far below the row's middle seeds are
 
 
 def compute(
@@ -35,7 +36,7 @@ def compute(
     Returns:
         What :func:`.summarise` makes of the scores.
     """
-    scores = train_and_score(config, runs, folder, sets, {}, first=first, weights=weights, seed=seed, device=device)
+    scores = train_and_score(config, runs, folder, sets, first=first, weights=weights, seed=seed, device=device)
     settings = with_weights(config, weights)
     protocols = Evaluator(["psnr_y"], border=settings.network.scale, device="cpu").protocols()
     return Computed(
@@ -72,7 +73,7 @@ def draw(result: Result, width: Width = "page") -> Figure:
     legend = {
         "paper": Line2D([], [], color="0.3", marker="o", markerfacecolor="white", markersize=4, linestyle="none"),
         "ours, 95% interval over images": Line2D([], [], color="0.3", marker="o", markersize=4, linewidth=1),
-        "one seed": Line2D([], [], color="0.3", marker="|", markersize=6, linestyle="none"),
+        "one seed": Line2D([], [], color="0.3", marker="|", markersize=3.5, linestyle="none"),
     }
     columns = 3 if width == "page" else 2
     figure.legend(legend.values(), legend, loc="outside upper center", ncols=columns, columnspacing=1)
@@ -93,7 +94,7 @@ def _draw_panel(axis: Axes, result: Result, losses: pd.DataFrame, measure: str) 
         axis.plot(mean, at, markersize=4, **look)
         each = seeds[(seeds.name == place[0]) & (seeds.layer == place[1])][measure]
         if len(each) > 1:
-            axis.plot(each, np.full(len(each), at), "|", color="0", markersize=6, markeredgewidth=0.7)
+            axis.plot(each, np.full(len(each), at + BELOW), "|", color="0", markersize=3.5, markeredgewidth=0.8)
         if place in paper.index:
             axis.plot(paper[place], at, markersize=4, **(look | {"markerfacecolor": "white", "linestyle": "none"}))
         if np.isfinite(mean):

@@ -12,7 +12,7 @@ from dsd import paper
 from dsd.experiments.catalogue import REPOSITORY
 from dsd.experiments.output import environment, latex
 from dsd.experiments.provenance import Result
-from dsd.experiments.restorations import LOSSES, loss_name, over_images
+from dsd.experiments.restorations import LOSSES, loss_name, over_images, with_texts
 from dsd.experiments.style import pretty
 from dsd.experiments.tab1_tables import markdown_table
 from dsd.restore.evaluate import MEASURES
@@ -43,7 +43,7 @@ def summarise(scores: pd.DataFrame, seed: int) -> pd.DataFrame:
         ``value``, ``mean``, ``low`` and ``high`` (95 % bootstrap interval over images), or ``seed std``, the standard
         deviation over `seeds`, of a difference over the seeds that both have.
     """
-    scores = scores.reindex(columns=[*scores.columns.difference(list(MEASURES)), *MEASURES]).fillna({"backbone": ""})
+    scores = scores.reindex(columns=[*scores.columns.difference(list(MEASURES)), *MEASURES])
     names = [loss_name(loss, backbone) for loss, backbone in zip(scores.loss, scores.backbone, strict=True)]
     scores = scores.assign(kind="score", statistic="value", name=names)
     means = scores.groupby([*LOSS, "run", "seed", "set"], sort=False, as_index=False)[list(MEASURES)].mean()
@@ -112,7 +112,7 @@ def first_set(result: Result) -> str:
 def rows_of(result: Result, kind: str, name: str | None = None) -> pd.DataFrame:
     """Rows of one kind, of one set of images."""
     rows = result.table[(result.table.kind == kind) & (name is None or result.table.set == name)]
-    return rows.fillna({"layer": "", "backbone": "", "minus": ""})
+    return with_texts(rows, "layer", "backbone", "minus")
 
 
 def losses_of(result: Result) -> pd.DataFrame:

@@ -11,11 +11,13 @@ from dsd.experiments.catalogue import REPOSITORY
 from dsd.experiments.fig1_classes import changes
 from dsd.experiments.fig3_extremes import of_panel
 from dsd.experiments.fig4_matching import sharpness
+from dsd.experiments.fig10_grids import against_dsd
+from dsd.experiments.fig11_deblurring import differences
 from dsd.experiments.provenance import Result, load_result
 from dsd.experiments.style import pretty
 from dsd.experiments.tab1_tables import markdown_table
 from dsd.experiments.verdict import DIRECTION, NOT, OTHER_DATA, TO_COME, UNDECIDED, Verdict, origin_of
-from dsd.experiments.verdicts_tables import table1, table2
+from dsd.experiments.verdicts_tables import figure9, table1, table2, table3
 from dsd.quality.follows import followed, follows, intervals
 
 SAMPLE = REPOSITORY / "figures" / "sample"
@@ -25,6 +27,7 @@ OFTEN = 0.25  # of the views, or more
 FAR_BELOW = 0.5  # of Random, or less
 COMPARABLE = 1.25  # to Random: at most so many times as large, or as small
 WIDELY = 3  # and more times the 5th percentile is the 95th
+MANY = 10  # images, or more: an interval over them says something
 FITTED = "fitted"  # the step size was chosen so that ‖DSD‖ falls as printed
 
 
@@ -44,7 +47,9 @@ def verdicts(folder: Path = SAMPLE) -> list[Verdict]:
         *_figure7(load_result("fig7", folder)),
         *table1(load_result("tab1", folder)),
         *table2(load_result("tab2", folder)),
-        *_to_come(),
+        *table3(_found("tab3", folder)),
+        *_to_come(folder),
+        *_figure11(folder),
     ]
 
 
@@ -170,18 +175,68 @@ def _figure7(result: Result) -> Iterator[Verdict]:
     )
 
 
-def _to_come() -> Iterator[Verdict]:
-    """What has no code yet."""
-    best = paper.TABLE3["DSD"]["relu2_2"]
-    yield Verdict(
-        "Tab. 3",
-        "×4 super-resolution by loss; PSNR / LPIPS / NIQE of DSD at ReLU2_2",
-        " / ".join(f"{value:g}" for value in best),
-        verdict=TO_COME,
-    )
-    for item, says in {
-        "Figs. 8, 9": "DSD's super-resolution is among the best in NIQE without a GAN",
-        "Fig. 10": "DSD as a loss leaves fewer grid artifacts than PDL, style and multi-scale style",
-        "Fig. 11": "motion deblurring with DSD is sharper than with style, without ghosts",
-    }.items():
+def _figure11(folder: Path) -> Iterator[Verdict]:
+    item, says = "Fig. 11", "motion deblurring with DSD is sharper than with style, without ghosts"
+    if not (folder / "fig11.csv").is_file():
         yield Verdict(item, says, "–", verdict=TO_COME)
+        return
+    result = load_result("fig11", folder)
+    table = differences(result)
+    parts = [
+        f"{name}: {measure} {row.loc[measure, 'mean']:+.2f} [{row.loc[measure, 'low']:+.2f}, "
+        f"{row.loc[measure, 'high']:+.2f}]".replace("-", "−")
+        for name, row in table.iterrows()
+        for measure in ("LPIPS", "NIQE")
+        if measure in table and row.loc[measure].notna().all()
+    ]
+    many = [name for name, about in result.provenance["datasets"].items() if about["count"] >= MANY]
+    niqe = table["NIQE"].loc[many]
+    verdict = UNDECIDED
+    if many and ((niqe.high < 0).all() or (niqe.low > 0).any()):
+        verdict = DIRECTION if (niqe.high < 0).all() else NOT
+    here = f"DSD − Style, ghosts not measured: {'; '.join(parts)}"
+    yield Verdict(item, says, "–", here, **origin_of(result), verdict=verdict)
+
+
+def _figure8(result: Result) -> Iterator[Verdict]:
+    niqe = result.table.assign(name=result.table.set + "/" + result.table.image.astype(str))
+    niqe = niqe.pivot(index="name", columns="method", values="niqe")
+    others = [method for method in ("L1", "VDSR", "EnhanceNet", "ESRGAN") if method in niqe]
+    less = {method: (niqe[method] - niqe.DSD).dropna() for method in others}
+    here = ", ".join(f"{method} {less[method].mean():+.2f} (n = {len(less[method])})" for method in others)
+    smooth = [method for method in others if method not in ("EnhanceNet", "ESRGAN")]
+    verdict = DIRECTION if all(less[method].mean() > 0 for method in smooth) else NOT
+    says = "DSD's super-resolution looks natural without a GAN: a lower NIQE than networks without one"
+    yield Verdict("Fig. 8", says, "–", f"NIQE less DSD's: {here}".replace("-", "−"), verdict=verdict)
+
+
+def _figure10(result: Result) -> Iterator[Verdict]:
+    more = against_dsd(result)
+    here = ", ".join(f"{row.Index} {row.mean:+.2f} [{row.low:+.2f}, {row.high:+.2f}]" for row in more.itertuples())
+    verdict = DIRECTION if (more.low > 0).all() else NOT if (more.high < 0).any() else UNDECIDED
+    says = "DSD as a loss leaves fewer grid artifacts than PDL, style and multi-scale style"
+    here = f"grid energy less DSD's, dB: {here}".replace("-", "−")
+    yield Verdict("Fig. 10", says, "–", here, **origin_of(result), verdict=verdict)
+
+
+def _found(name: str, folder: Path) -> Result | None:
+    """A result; None where there is none yet."""
+    return load_result(name, folder) if (folder / f"{name}.csv").is_file() else None
+
+
+def _to_come(folder: Path) -> Iterator[Verdict]:
+    """What may have no result yet."""
+    there = {name: load_result(name, folder) for name in ("fig8", "fig10") if (folder / f"{name}.csv").is_file()}
+    compared = "fig8" in there and "DSD" in set(there["fig8"].table.method)
+    for item, says in {
+        "Fig. 8": "DSD's super-resolution is among the best in NIQE without a GAN",
+        "Fig. 10": "DSD as a loss leaves fewer grid artifacts than PDL, style and multi-scale style",
+    }.items():
+        if item == "Fig. 10" and "fig10" in there:
+            yield from _figure10(there["fig10"])
+        elif item == "Fig. 8" and compared:
+            yield from _figure8(there["fig8"])
+        else:
+            yield Verdict(item, says, "–", verdict=TO_COME)
+        if item == "Fig. 8":
+            yield from figure9(_found("fig9", folder))

@@ -148,7 +148,7 @@ class Batches(Dataset[Batch]):
         """Draw one batch: the same whenever it is asked for."""
         crops, places = [], []
         for sample in self.samples:
-            random = np.random.default_rng((self.seed, step, sample))
+            random = np.random.default_rng((1, self.seed, step, sample))
             place = -1 if self.each is None else int(random.integers(self.places))
             crops.append(self._draw(random) if place < 0 else self.of_pool(place))
             places.append(place)
@@ -158,7 +158,7 @@ class Batches(Dataset[Batch]):
     def of_pool(self, place: int) -> tuple[Tensor, Tensor]:
         """A pair of the pool: the same whenever it is asked for."""
         assert self.each is not None
-        return self._draw(np.random.default_rng((self.seed, place)), place // self.each)
+        return self._draw(np.random.default_rng((2, self.seed, place)), place // self.each)
 
     def _draw(self, random: np.random.Generator, index: int | None = None) -> tuple[Tensor, Tensor]:
         """A pair of one photograph, half of them mirrored."""

@@ -24,7 +24,7 @@ from dsd.restore.testing import pairs_of
 from dsd.restore.train import train_restorer
 
 SCORES, SETTINGS = "scores.csv", "config.yaml"
-# (top, left, height, width) of what is kept of super-resolved test images: fine textures, where grids show.
+# {"set/image": (top, left, height, width)}: what is kept of restored test images, fine textures and edges.
 CROPS: Mapping[str, Sequence[int]] = {
     "Set14/baboon": (20, 40, 96, 128),
     "Set14/barbara": (330, 40, 96, 128),
@@ -34,6 +34,11 @@ CROPS: Mapping[str, Sequence[int]] = {
     "BSD100/253027": (100, 150, 96, 128),
     "embedded/astronaut": (92, 40, 96, 128),
     "embedded/brick": (48, 32, 96, 128),
+    "embedded shaken/astronaut": (10, 60, 112, 112),
+    "BSDS shaken/102061": (60, 150, 112, 112),
+    "GoPro/Istanbul_1": (240, 420, 160, 160),
+    "Levin/im1_kernel1": (20, 90, 120, 120),
+    "REDS/000/00000000": (280, 560, 160, 160),
 }
 
 
@@ -63,19 +68,18 @@ def run_scores(
     config: Config,
     folder: Path,
     sets: Mapping[str, int | None],
-    crops: Mapping[str, Sequence[int]],
     *,
     device: str = "auto",
 ) -> pd.DataFrame:
     """Train a network and test it, or read what an earlier call wrote.
 
-    A run that is whole is its folder's ``scores.csv``, ``config.yaml`` and pictures: its model is not needed any more.
+    A run that is whole is its folder's ``scores.csv``, ``config.yaml`` and close-ups (`CROPS`). Its model is not needed
+    any more.
 
     Args:
         config: of the run.
         folder: of the run.
         sets: {test set: how many of its images, None for all}.
-        crops: {"set/image": (top, left, height, width)} of restored images that are kept as pictures.
         device: as for :func:`dsd.restore.train.train_restorer`.
 
     Returns:
@@ -88,18 +92,16 @@ def run_scores(
     def network() -> SRResNet:
         return load_model(train_restorer(config, folder, device=device))[0]
 
-    return _kept(folder, as_yaml(config) + _digest(config.start), network, sets, crops)
+    return _kept(folder, as_yaml(config) + _digest(config.start), network, sets)
 
 
-def model_scores(
-    model: str, folder: Path, sets: Mapping[str, int | None], crops: Mapping[str, Sequence[int]]
-) -> pd.DataFrame:
+def model_scores(model: str, folder: Path, sets: Mapping[str, int | None]) -> pd.DataFrame:
     """The same of a trained network, ``"l1"`` say, or of none: ``""`` is bicubic enlargement."""
 
     def network() -> SRResNet | None:
         return load_model(find_model(model))[0] if model else None
 
-    return _kept(folder, f"model: {model or 'bicubic'}\n{_digest(model)}", network, sets, crops)
+    return _kept(folder, f"model: {model or 'bicubic'}\n{_digest(model)}", network, sets)
 
 
 def _digest(model: str | None) -> str:
@@ -112,12 +114,11 @@ def _kept(
     settings: str,
     network: Callable[[], SRResNet | None],
     sets: Mapping[str, int | None],
-    crops: Mapping[str, Sequence[int]],
 ) -> pd.DataFrame:
     """What was written, or what is written now."""
     scores, known = folder / SCORES, folder / SETTINGS
     if not scores.is_file():
-        table = score_network(network(), sets, crops, folder)
+        table = score_network(network(), sets, folder)
         for path, text in ((known, settings), (scores, table.to_csv(index=False, float_format="%.6g"))):
             with atomic_write(path, "w", encoding="utf-8", newline="") as file:
                 file.write(text)
@@ -127,7 +128,7 @@ def _kept(
     if missing := [name for name in sets if name not in set(table.set)]:
         raise ValueError(f"{folder} was not tested on {', '.join(missing)}: remove {scores} to test it again")
     for name, image in zip(table.set, table.image, strict=True):
-        if f"{name}/{image}" in crops and not crop_path(folder, name, str(image)).is_file():
+        if f"{name}/{image}" in CROPS and not crop_path(folder, name, str(image)).is_file():
             raise ValueError(f"{folder} has no close-up of {name}/{image}: remove {scores} to test it again")
     return table
 
@@ -139,16 +140,13 @@ def _normal(settings: str) -> str:
     return "".join([as_yaml(parse_config(values)) if "losses" in values else str(values), *comments])
 
 
-def score_network(
-    network: SRResNet | None, sets: Mapping[str, int | None], crops: Mapping[str, Sequence[int]], folder: Path
-) -> pd.DataFrame:
+def score_network(network: SRResNet | None, sets: Mapping[str, int | None], folder: Path) -> pd.DataFrame:
     """Test a network; None: bicubic enlargement, or, where nothing is enlarged, the degraded image as it is.
 
     Args:
         network: what is tested.
         sets: {test set: how many of its images, None for all}.
-        crops: {"set/image": (top, left, height, width)} of restored images, which are written.
-        folder: where to.
+        folder: for the close-ups, `CROPS`.
 
     Returns:
         A row for each image: `set`, `image`, the measures of :class:`.Evaluator`, and :func:`.grid_energy` of the
@@ -166,7 +164,7 @@ def score_network(
             values = evaluator(restored, pair.clean[None], notes={})
             values |= {"grid": grid_energy(restored), "grid_clean": grid_energy(pair.clean[None])}
             rows.append({"set": name, "image": pair.image, **{key: value.item() for key, value in values.items()}})
-            if place := crops.get(f"{name}/{pair.image}"):
+            if place := CROPS.get(f"{name}/{pair.image}"):
                 top, left, height, width = place
                 save_image(restored[0, :, top : top + height, left : left + width], crop_path(folder, name, pair.image))
     return pd.DataFrame(rows)

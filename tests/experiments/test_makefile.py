@@ -198,12 +198,12 @@ def test_the_gallery_follows_the_presets_that_are_committed(checkout):
 def test_an_experiment_is_added_by_its_files(checkout):
     make(cwd=checkout)
     notebook = (checkout / "notebooks" / "fig7_histogram.ipynb").read_text()
-    (checkout / "notebooks" / "fig8_new.ipynb").write_text(notebook.replace("Figure 7", "Figure 8"))
-    (checkout / "dsd" / "experiments" / "fig8_new.py").touch()
-    assert "  fig8          Figure 8: " in make(cwd=checkout).stdout
-    assert make("fig8", cwd=checkout).returncode == 0
-    assert calls(checkout)[0]["arguments"][3] == "fig8"
-    assert "fig8" in figures_in(make("-n", "figures", cwd=checkout))
+    (checkout / "notebooks" / "fig12_new.ipynb").write_text(notebook.replace("Figure 7", "Figure 12"))
+    (checkout / "dsd" / "experiments" / "fig12_new.py").touch()
+    assert "  fig12         Figure 12: " in make(cwd=checkout).stdout
+    assert make("fig12", cwd=checkout).returncode == 0
+    assert calls(checkout)[0]["arguments"][3] == "fig12"
+    assert "fig12" in figures_in(make("-n", "figures", cwd=checkout))
 
 
 def test_two_notebooks_of_one_name_are_refused(checkout):

@@ -10,6 +10,7 @@ import nbformat
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 from PIL import Image
 
 from dsd.data.synthetic import write_distorted
@@ -17,6 +18,7 @@ from dsd.data.views import Photographs
 from dsd.experiments import output, provenance, style
 from dsd.experiments.catalogue import list_experiments
 from dsd.experiments.presets import default_parameters
+from dsd.restore.config import as_yaml, load_config
 from tests.conftest import REPOSITORY
 from tests.noref.samples import save_regressor
 
@@ -38,19 +40,39 @@ SMALL = {
     "fig5": ["channels=8", "resize=48", "crop=32", "seed=7"],
     "fig6": ["layers=[relu1_2]", "steps=[1, 2]", "residual_std=0.01", "resize=48", "crop=32", "seed=7"],
     "fig7": ["layers=[relu1_2, relu2_1]", "resize=48", "crop=32", "count=6", "crops=2", "seed=7"],
+    "fig8": ["shown={embedded/brick: [48, 32, 48]}", "seed=7"],
+    "fig10": ["runs=[none - 0]", "sets={embedded: 2}", "shown=[embedded/brick]", "seed=7"],
+    "fig9": ["runs=[none - 0, dsd relu2_2 0]", "sets={embedded: 1}", "seed=7"],
+    "fig11": ["sets={embedded shaken: 1}", "runs=[style relu2_2 0, dsd relu2_2 0]", "seed=7"],
     "lite-report": ["layers=[relu1_2, relu2_1]", "resize=48", "crop=32", "count=6", "steps=1", "seed=7"],
     "noref-report": ["alphas=[2]", "resize=200", "crop=192", "count=3", "crops=1", "distorted=2", "seed=7"],
     "tab1": ["layers=[relu1_2, relu2_1]", "resize=64", "crop=48", "count=2", "seed=7"],
     "tab2": ["alphas=[2]", "resize=192", "crop=192", "count=1", "seed=7"],
+    "tab3": ["runs=[none - 0, dsd relu2_2 0]", "sets={embedded: 1}", "seed=7"],
 }
 PICTURES = {
     "fig4": {f"fig4_{image}.png" for image in ("content", "reference", "DSD", "Style-pyramid")},
     "fig6": {f"fig6_step-{step}.png" for step in (0, 1, 2)},
+    "fig8": {f"fig8_embedded-brick-{image}.png" for image in ("Whole", "Bicubic", "L1", "Ground-truth")},
+    "fig10": {
+        f"fig10_embedded-brick-{image}.png" for image in ("Bicubic", "L1-model", "Perceptual-only", "Ground-truth")
+    },
+    "fig11": {
+        f"fig11_embedded-shaken-astronaut-{label}.png" for label in ("Blurred", "L1-model", "Style", "DSD", "Sharp")
+    },
 }
 
 
 def module_of(name):
     return import_module(f"dsd.experiments.{EXPERIMENTS[name].module.stem}")
+
+
+def few_steps(name, folder):
+    """The quick preset's settings of a training, with two steps."""
+    settings = yaml.safe_load((REPOSITORY / "configs" / "quick" / f"{name}.yaml").read_text()) | {"steps": 2}
+    path = folder / f"{name}.yaml"
+    path.write_text(yaml.safe_dump(settings | {"balance": 1}))
+    return path
 
 
 @pytest.mark.parametrize("name", EXPERIMENTS)
@@ -61,6 +83,15 @@ def test_runs_and_is_drawn_again(name, tmp_path, monkeypatch):
         small.append(f"rated_images={write_distorted(few, tmp_path / 'rated').root / 'ratings.csv'}")
     if name in ("noref-report", "tab2"):
         small.append(f"regressors=[{save_regressor(tmp_path / 'psi.safetensors', weights_sha256='random')}]")
+    if name == "fig10":  # trains
+        settings = load_config(REPOSITORY / default_parameters(EXPERIMENTS[name])["config"], ["steps=1", "balance=1"])
+        (tmp_path / "one step.yaml").write_text(as_yaml(settings))
+        small += [f"config={tmp_path / 'one step.yaml'}", f"folder={tmp_path / 'runs'}"]
+    if name in ("tab3", "fig9"):
+        small += [f"config={few_steps('sr', tmp_path)}", f"folder={tmp_path / 'runs'}"]
+    if name == "fig11":
+        small += [f"first={few_steps('deblur-l1', tmp_path)}", f"config={few_steps('deblur', tmp_path)}"]
+        small.append(f"folder={tmp_path / 'runs'}")
     options = [option for text in small for option in ("-p", text)]
     command = [sys.executable, "-m", "dsd.experiments", "run", name, *options, "--out", tmp_path / "new"]
     done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
@@ -90,7 +121,8 @@ def test_runs_and_is_drawn_again(name, tmp_path, monkeypatch):
     np.testing.assert_allclose(*pixels, rtol=0, atol=8)
     if table:
         numbers = pd.read_csv(tmp_path / "new" / f"{name}.csv")
-        assert numbers[numbers.kind == "correlation"].pearson.notna().all()
+        kind, column = ("mean", "psnr_y_authors") if name == "tab3" else ("correlation", "pearson")
+        assert numbers[numbers.kind == kind][column].notna().all()
 
 
 @pytest.mark.parametrize("name", EXPERIMENTS)

@@ -15,7 +15,7 @@ from dsd.restore.model import save_model
 from dsd.restore.networks import SRResNet
 from dsd.restore.runs import crop_of, model_scores, run_scores, with_loss
 
-SETS, CROPS = {"tiny": 2}, {"tiny/1": (4, 8, 20, 30)}
+SETS = {"tiny": 2}
 
 
 @pytest.fixture(autouse=True)
@@ -28,6 +28,7 @@ def _tiny(monkeypatch, photographs):
             yield testing.Pair(path.stem, downscale(clean[None], 4)[0].clamp(0, 1), clean, path)
 
     monkeypatch.setattr(testing, "SETS", {"tiny": pairs})
+    monkeypatch.setattr(module, "CROPS", {"tiny/1": (4, 8, 20, 30)})
 
 
 @pytest.fixture
@@ -43,35 +44,36 @@ def config(photographs):
 
 
 def test_a_run_is_trained_once_and_then_its_table(tmp_path, config, monkeypatch):
-    table = run_scores(config, tmp_path / "run", SETS, CROPS, device="cpu")
+    table = run_scores(config, tmp_path / "run", SETS, device="cpu")
     assert list(table.image) == [0, 1]
     assert {"set", "psnr_y", "ssim_rgb_authors", "niqe", "grid", "grid_clean"} <= set(table)
     assert crop_of(tmp_path / "run", "tiny", "1").shape == (3, 20, 30)
     for name in ("model.safetensors", "checkpoint.pt"):
         (tmp_path / "run" / name).unlink()
     monkeypatch.setattr(module, "train_restorer", None)
-    pd.testing.assert_frame_equal(run_scores(config, tmp_path / "run", SETS, CROPS), table)
+    pd.testing.assert_frame_equal(run_scores(config, tmp_path / "run", SETS), table)
 
 
-def test_a_run_of_other_settings_is_refused(tmp_path, config):
-    run_scores(config, tmp_path / "run", SETS, CROPS, device="cpu")
+def test_a_run_of_other_settings_is_refused(tmp_path, config, monkeypatch):
+    run_scores(config, tmp_path / "run", SETS, device="cpu")
     with pytest.raises(ValueError, match=r"is of a run with other settings, see .*config\.yaml: remove it"):
-        run_scores(with_loss(config, "none", seed=1), tmp_path / "run", SETS, CROPS)
+        run_scores(with_loss(config, "none", seed=1), tmp_path / "run", SETS)
     with pytest.raises(ValueError, match="was not tested on other: remove"):
-        run_scores(config, tmp_path / "run", {**SETS, "other": None}, CROPS)
+        run_scores(config, tmp_path / "run", {**SETS, "other": None})
+    monkeypatch.setattr(module, "CROPS", {"tiny/0": (0, 0, 9, 9)})
     with pytest.raises(ValueError, match="has no close-up of tiny/0: remove"):
-        run_scores(config, tmp_path / "run", SETS, {"tiny/0": (0, 0, 9, 9)})
+        run_scores(config, tmp_path / "run", SETS)
 
 
 def test_settings_that_came_later_are_at_their_defaults(tmp_path, config):
-    table = run_scores(config, tmp_path / "run", SETS, {}, device="cpu")
+    table = run_scores(config, tmp_path / "run", SETS, device="cpu")
     path = tmp_path / "run" / "config.yaml"
     path.write_text("".join(line for line in path.read_text().splitlines(True) if not line.startswith("balance")))
-    pd.testing.assert_frame_equal(run_scores(config, tmp_path / "run", SETS, {}), table)
+    pd.testing.assert_frame_equal(run_scores(config, tmp_path / "run", SETS), table)
 
 
 def test_bicubic_is_matlabs_and_measured(tmp_path, photographs):
-    table = model_scores("", tmp_path / "bicubic", SETS, CROPS)
+    table = model_scores("", tmp_path / "bicubic", SETS)
     clean = load_image(photographs / "1.png")[:, :64, :64]
     expected = enlarge(downscale(clean[None], 4).clamp(0, 1), 4).clamp(0, 1)[0]
     found = crop_of(tmp_path / "bicubic", "tiny", "1")
@@ -87,9 +89,9 @@ def test_a_model_that_changed_is_refused(tmp_path):
     for blocks in (1, 2):
         save_model(SRResNet(blocks), path, {})
         if blocks == 1:
-            model_scores(str(path), tmp_path / "run", SETS, CROPS)
+            model_scores(str(path), tmp_path / "run", SETS)
     with pytest.raises(ValueError, match="is of a run with other settings"):
-        model_scores(str(path), tmp_path / "run", SETS, CROPS)
+        model_scores(str(path), tmp_path / "run", SETS)
 
 
 def test_a_loss_takes_the_place_of_another():
