@@ -6,8 +6,8 @@ import subprocess
 import sys
 
 import pytest
-from PIL import Image
 
+from dsd.data.images import load_image
 from dsd.experiments.catalogue import make_rules
 from dsd.quality.metrics import list_metrics
 from tests.conftest import REPOSITORY
@@ -57,8 +57,8 @@ def test_commands_run_as_printed(clone, monkeypatch):
     assert printed.splitlines()[0].split() == ["path", "relu3_1_dsd2"]
     assert "astronaut.png" in printed
     run(restore, clone, monkeypatch)
-    sizes = [Image.open(clone / name).size for name in ("figures/sample/fig6_original.png", "build/enlarged.png")]
-    assert sizes[1] == tuple(4 * side for side in sizes[0])
+    small, large = (load_image(clone / name) for name in ("figures/sample/fig6_original.png", "build/enlarged.png"))
+    assert large.shape == (3, 4 * small.shape[1], 4 * small.shape[2])
 
 
 def test_targets_of_make_exist():
