@@ -88,7 +88,7 @@ lite: $(READY) ## train VGG-19 lite, from START where given: build/lite/vgg19-li
 
 # --- checks -----------------------------------------------------------------------------------------------------------
 test: lint ## run all tests, lint and type checks
-	$(PYTHON) -m pytest
+	OMP_NUM_THREADS=1 $(PYTHON) -m pytest --numprocesses 2 --dist worksteal
 lint: $(READY) ## ruff and mypy only
 	$(PYTHON) -m ruff check
 	$(PYTHON) -m ruff format --check

@@ -20,7 +20,8 @@ from dsd import VGG19, downscale
 from dsd.backbones import find_device
 from dsd.backbones.vgg19 import TORCHVISION_INDEX
 from dsd.precision import full_precision
-from dsd.restore.config import Config, parse_config
+from dsd.restore.config import Config
+from dsd.restore.config_files import parse_config
 from dsd.restore.networks import SRResNet
 from dsd.restore.objective import objective
 from dsd.restore.pairs import Aligned, Batches, Files

@@ -22,7 +22,8 @@ def run(options: argparse.Namespace) -> int:
     """Compare all, write the rows, show the means, name what failed."""
     _check(options)
 
-    from dsd.restore.evaluate import MEASURES, Evaluator, evaluate_folders, means
+    from dsd.restore.evaluate import MEASURES, Evaluator
+    from dsd.restore.evaluate_folders import evaluate_folders, means
 
     names = list(MEASURES) if options.measures is None else split_names(options.measures, "--measures")
     evaluator = Evaluator(names, options.border, device=options.device)

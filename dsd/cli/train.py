@@ -61,7 +61,7 @@ def run_restorer(options: argparse.Namespace) -> int:
     check_out(options.out / "checkpoint.pt")
     check_file(options.config)
     check_device(options.device)
-    from dsd.restore.config import as_yaml, load_config
+    from dsd.restore.config_files import as_yaml, load_config
 
     config = load_config(options.config, [f"task={options.task}", *options.changes])
     print(as_yaml(config), end="")

@@ -23,7 +23,7 @@ from dsd.experiments.restorations import (
     with_weights,
 )
 from dsd.experiments.style import Width, figure_width, pretty
-from dsd.restore.config import load_config
+from dsd.restore.config_files import load_config
 from dsd.restore.evaluate import Evaluator
 from dsd.restore.runs import CROPS, crop_of
 from dsd.restore.testing import pairs_of

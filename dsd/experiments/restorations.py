@@ -13,7 +13,8 @@ from dsd.backbones import load_backbone
 from dsd.backbones.base import Backbone
 from dsd.experiments.catalogue import REPOSITORY
 from dsd.experiments.style import MEASURES
-from dsd.restore.config import Config, load_config
+from dsd.restore.config import Config
+from dsd.restore.config_files import load_config
 from dsd.restore.runs import model_scores, run_scores, with_loss
 from dsd.restore.train import MODEL
 

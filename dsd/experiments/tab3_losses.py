@@ -13,7 +13,7 @@ from dsd.experiments.provenance import Computed, Result
 from dsd.experiments.restorations import LOOKS, losses_network, tested_on, train_and_score, with_weights
 from dsd.experiments.style import Width, figure_width, pretty
 from dsd.experiments.tab3_tables import AUTHORS, NOISE, digits, first_set, losses_of, rows_of, summarise
-from dsd.restore.config import as_yaml
+from dsd.restore.config_files import as_yaml
 from dsd.restore.evaluate import Evaluator
 
 TITLES = ("PSNR of Y, dB\n(higher is better)", "LPIPS\n(lower is better)", "NIQE\n(lower is better)")

@@ -14,7 +14,8 @@ from dsd.data.files import digest
 from dsd.data.images import load_image, save_image
 from dsd.resize import enlarge
 from dsd.restore.apply import restore
-from dsd.restore.config import DISTRIBUTIONS, Config, as_yaml, parse_config
+from dsd.restore.config import DISTRIBUTIONS, Config
+from dsd.restore.config_files import as_yaml, parse_config
 from dsd.restore.evaluate import Evaluator
 from dsd.restore.grid import grid_energy
 from dsd.restore.model import load_model
@@ -53,7 +54,7 @@ def with_loss(base: Config, loss: str, layer: str = "", seed: int = 0, backbone:
         backbone: of this loss; "": that of the run.
 
     Example:
-        >>> from dsd.restore.config import parse_config
+        >>> from dsd.restore.config_files import parse_config
         >>> base = parse_config({"losses": {"rec": {"weight": 1}, "per": {"weight": 1}}})
         >>> dict(with_loss(base, "dsd", "relu2_2").losses)["dsd"]
         {'weight': 'balanced', 'layers': ['relu2_2']}

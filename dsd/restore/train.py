@@ -10,7 +10,8 @@ from dsd.atomic import atomic_write
 from dsd.backbones import find_device
 from dsd.data.files import digest
 from dsd.losses.base import FeatureLoss
-from dsd.restore.config import Config, as_yaml
+from dsd.restore.config import Config
+from dsd.restore.config_files import as_yaml
 from dsd.restore.model import load_model, save_model
 from dsd.restore.networks import SRResNet
 from dsd.restore.objective import objective
@@ -98,7 +99,7 @@ def rate_factor(done: int, config: Config) -> float:
     """The learning rate after some steps, over its highest value.
 
     Example:
-        >>> from dsd.restore.config import parse_config
+        >>> from dsd.restore.config_files import parse_config
         >>> config = parse_config({"losses": {"rec": {"weight": 1}}, "steps": 10})
         >>> [rate_factor(done, config) for done in (0, 3, 6, 9)]
         [1.0, 0.5, 0.25, 0.125]

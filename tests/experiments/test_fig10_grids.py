@@ -6,7 +6,7 @@ import torch
 from dsd.data.images import load_image
 from dsd.experiments import fig10_grids, provenance, style
 from dsd.experiments.provenance import Result
-from dsd.restore.config import as_yaml, load_config
+from dsd.restore.config_files import as_yaml, load_config
 from dsd.restore.grid import grid_energy
 from dsd.restore.runs import CROPS, crop_of
 from dsd.restore.testing import pairs_of

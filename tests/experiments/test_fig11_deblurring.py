@@ -12,7 +12,7 @@ from dsd.experiments.catalogue import find_experiment
 from dsd.experiments.presets import resolve
 from dsd.experiments.provenance import Result
 from dsd.restore import testing
-from dsd.restore.config import as_yaml, load_config
+from dsd.restore.config_files import as_yaml, load_config
 from dsd.restore.runs import CROPS
 from tests.conftest import REPOSITORY
 

@@ -18,7 +18,7 @@ from dsd.data.views import Photographs
 from dsd.experiments import output, provenance, style
 from dsd.experiments.catalogue import list_experiments
 from dsd.experiments.presets import default_parameters
-from dsd.restore.config import as_yaml, load_config
+from dsd.restore.config_files import as_yaml, load_config
 from tests.conftest import REPOSITORY
 from tests.noref.samples import save_regressor
 

@@ -5,17 +5,8 @@ from dataclasses import asdict, fields
 import pytest
 
 from dsd import paper
-from dsd.restore.config import (
-    DISTRIBUTIONS,
-    OPTIONS,
-    Config,
-    DataConfig,
-    NetworkConfig,
-    ValidationConfig,
-    as_yaml,
-    load_config,
-    parse_config,
-)
+from dsd.restore.config import DISTRIBUTIONS, OPTIONS, Config, DataConfig, NetworkConfig, ValidationConfig
+from dsd.restore.config_files import as_yaml, load_config, parse_config
 from tests.conftest import REPOSITORY
 
 L1 = {"losses": {"rec": {"weight": 1}}}

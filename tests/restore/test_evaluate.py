@@ -7,7 +7,8 @@ import torch
 from dsd.data.images import load_image, save_image
 from dsd.paths import data_root
 from dsd.restore.degrade import low_resolution
-from dsd.restore.evaluate import MEASURES, Evaluator, evaluate_folders, means
+from dsd.restore.evaluate import MEASURES, Evaluator
+from dsd.restore.evaluate_folders import evaluate_folders, means
 
 SR = data_root() / "sr"
 ALEXNET = (data_root() / "weights" / "alexnet-features.pth").is_file()

@@ -10,7 +10,7 @@ from dsd.data.images import load_image
 from dsd.resize import enlarge
 from dsd.restore import runs as module
 from dsd.restore import testing
-from dsd.restore.config import parse_config
+from dsd.restore.config_files import parse_config
 from dsd.restore.model import save_model
 from dsd.restore.networks import SRResNet
 from dsd.restore.runs import crop_of, model_scores, run_scores, with_loss

@@ -6,7 +6,7 @@ import torch
 from PIL import Image
 
 from dsd.data.images import embedded_photographs, load_image
-from dsd.restore.config import parse_config
+from dsd.restore.config_files import parse_config
 from dsd.restore.degrade import low_resolution
 from dsd.restore.pairs import Aligned
 from dsd.restore.shaken import Shaken

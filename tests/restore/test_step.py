@@ -6,7 +6,7 @@ import torch.nn.functional as F
 
 from dsd import DSDLoss, LossSum, PerceptualLoss, VGG19Lite
 from dsd.losses.base import Encoding
-from dsd.restore.config import parse_config
+from dsd.restore.config_files import parse_config
 from dsd.restore.networks import SRResNet
 from dsd.restore.objective import objective
 from dsd.restore.pairs import Aligned, Batches, Files

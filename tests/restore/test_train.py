@@ -13,7 +13,7 @@ from safetensors.torch import load_file
 from dsd.checkpoint import load_checkpoint
 from dsd.data.images import load_image
 from dsd.restore import train as module
-from dsd.restore.config import parse_config
+from dsd.restore.config_files import parse_config
 from dsd.restore.model import load_model
 from dsd.restore.networks import SRResNet
 from dsd.restore.step import Step
@@ -106,7 +106,7 @@ def test_ten_random_kills_change_no_bit(tmp_path, settings, whole, monkeypatch):
 
 TWO = """
 from dsd.restore import train
-from dsd.restore.config import load_config
+from dsd.restore.config_files import load_config
 train.EVERY = 2
 train.train_restorer(load_config({config!r}), {out!r}, device="cpu")
 """
