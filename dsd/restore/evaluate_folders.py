@@ -50,6 +50,7 @@ def evaluate_folders(
             image cannot be compared, or has no partner; `scale` is no integer of at least 1.
 
     Example:
+        >>> import torch
         >>> from tempfile import TemporaryDirectory
         >>> from dsd.data.images import save_image
         >>> with TemporaryDirectory() as place:
