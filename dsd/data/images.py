@@ -112,6 +112,19 @@ def load_image(path: str | Path) -> Tensor:
     return _to_float(pixels) if pixels.ndim == 3 else torch.from_numpy(pixels).expand(3, -1, -1).contiguous()
 
 
+def image_size(path: str | Path) -> tuple[int, int]:
+    """Height and width of an image file in pixels, out of its header.
+
+    Raises:
+        ValueError: the file is no image; it is named.
+    """
+    try:
+        with Image.open(path) as image:
+            return image.height, image.width
+    except (OSError, ValueError) as error:
+        raise ValueError(f"{path} is no image: {error}") from None
+
+
 def from_pil(image: Image.Image) -> Tensor:
     """An RGB image of PIL as float32 (3, H, W) in [0, 1], in PIL's order in memory: colours of a pixel side by side."""
     return _to_float(np.asarray(image))

@@ -6,13 +6,13 @@ from typing import Any, Literal, get_args
 
 from dsd.backbones.base import Precision
 from dsd.checks import check_choice, check_integer, check_number, is_number
-from dsd.restore.degrade import Like
 from dsd.restore.networks import Activation
 from dsd.restore.shaken import Blur
 
 Task = Literal["sr", "deblur"]
 Schedule = Literal["halved", "cosine"]
 Layout = Literal["folders", "div2k", "reds"]
+Like8 = Literal["matlab-8bit", "selfexsr"]  # of 8 bits, as crops are kept
 DISTRIBUTIONS = ("cx", "pdl", "style", "mss", "dsd")  # losses that take the place of L_DSD in Eq. 6
 OPTIONS = {  # what each loss takes beside its weight
     "rec": (),
@@ -55,7 +55,7 @@ class DataConfig:
     made here, low-resolution ones as `like` says, blurred ones as `blur` says."""
     keep: bool = True
     """Decode all files at once and keep them in memory; false: read them for each crop."""
-    like: Like = "matlab-8bit"
+    like: Like8 = "matlab-8bit"
     """How low-resolution images are made."""
     blur: Blur = "shake"
     """How blurred images are made: ``"shake"``, by a random path of the camera; ``"frames"``, the mean of frames."""
@@ -81,7 +81,7 @@ class DataConfig:
                 f"data.degraded must have a folder for each of data.images, got {len(self.degraded)} for "
                 f"{len(self.images)}"
             )
-        check_choice(self.like, "data.like", get_args(Like))
+        check_choice(self.like, "data.like", get_args(Like8))
         check_choice(self.blur, "data.blur", get_args(Blur))
         check_integer(self.side, "data.side", 1)
         check_integer(self.batch, "data.batch", 1)

@@ -1,13 +1,13 @@
 """Settings of training runs as YAML."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, fields, is_dataclass
+from dataclasses import asdict, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any, get_args, get_origin, get_type_hints
 
 import yaml
 
-from dsd.restore.config import Config, refuse_unknown
+from dsd.restore.config import Config, ValidationConfig, refuse_unknown
 
 
 def load_config(path: str | Path, changes: Sequence[str] = ()) -> Config:
@@ -69,6 +69,11 @@ def as_yaml(config: Config) -> str:
     return yaml.safe_dump(_plain(asdict(config)), sort_keys=False, allow_unicode=True)
 
 
+def what_matters(config: Config) -> str:
+    """The settings that a result depends on, as YAML: without validation, and how images are kept."""
+    return as_yaml(replace(config, validation=ValidationConfig(), data=replace(config.data, keep=True)))
+
+
 def _build(kind: Any, values: Mapping[str, Any], place: str) -> Any:
     if not isinstance(values, Mapping):
         raise ValueError(f"{place.rstrip('.')} must be lines NAME: VALUE, got {values!r}")
@@ -76,6 +81,8 @@ def _build(kind: Any, values: Mapping[str, Any], place: str) -> Any:
     if kind is Config and "losses" not in values:
         raise ValueError("losses are missing, as in losses: {rec: {weight: 1}}")
     hints = get_type_hints(kind)
+    if kind is Config and isinstance(values["losses"], Mapping):
+        values = {**values, "losses": _numbers(values["losses"])}
     return kind(
         **{
             name: _build(hints[name], value, f"{place}{name}.")
@@ -84,6 +91,16 @@ def _build(kind: Any, values: Mapping[str, Any], place: str) -> Any:
             for name, value in values.items()
         }
     )
+
+
+def _numbers(losses: Mapping[str, Any]) -> dict[str, Any]:
+    """Losses whose options are numbers where YAML has taken them for text."""
+    return {
+        name: {key: _number(value, float) if key != "layers" else value for key, value in options.items()}
+        if isinstance(options, Mapping)
+        else options
+        for name, options in losses.items()
+    }
 
 
 def _number(value: Any, hint: Any) -> Any:

@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 from tqdm import tqdm
 
+from dsd.data.images import image_size
 from dsd.data.restoration_sets import PairedFiles
 from dsd.restore.degrade import Like, low_resolution
 
@@ -19,6 +20,13 @@ class Pairs(Protocol):
 
     def __len__(self) -> int:
         """Count the photographs."""
+
+    def check(self, side: int) -> None:
+        """Refuse photographs that are smaller than a crop of this side.
+
+        Raises:
+            ValueError: one is; the message names it.
+        """
 
     def crop(self, index: int, side: int, random: np.random.Generator) -> tuple[Tensor, Tensor]:
         """One pair of a photograph: degraded (3, side/s, side/s) and clean (3, side, side), in [0, 1]."""
@@ -65,7 +73,7 @@ class Aligned:
     """
 
     def __init__(self, files: Files, scale: int, *, keep: bool = True, quiet: bool = False) -> None:
-        self.files, self.scale = files, scale
+        self.files, self.scale, self.keep = files, scale, keep
         reading = tqdm(files, "reading pairs", unit="image", disable=quiet) if keep else ()
         self.images: Sequence[tuple[Tensor, Tensor]] = list(reading) if keep else files
 
@@ -73,16 +81,21 @@ class Aligned:
         """Count the photographs."""
         return len(self.files)
 
-    def crop(self, index: int, side: int, random: np.random.Generator) -> tuple[Tensor, Tensor]:
-        """One pair: the place is drawn evenly.
+    def check(self, side: int) -> None:
+        """Refuse images that are smaller than a crop; of those that are not kept the files' headers are read.
 
         Raises:
-            ValueError: the image is smaller than a crop; the message names it.
+            ValueError: one is; the message names it.
         """
+        for index in range(len(self)):
+            path = self.files.path(index)
+            height, width = self.images[index][1].shape[1:] if self.keep else image_size(path)
+            if min(height, width) // self.scale * self.scale < side:
+                raise ValueError(f"{path} is {height}×{width} pixels: crops are {side}×{side}")
+
+    def crop(self, index: int, side: int, random: np.random.Generator) -> tuple[Tensor, Tensor]:
+        """One pair: the place is drawn evenly."""
         degraded, clean = self.images[index]
-        height, width = clean.shape[1:]
-        if min(height, width) < side:
-            raise ValueError(f"{self.files.path(index)} is {height}×{width} pixels: crops are {side}×{side}")
         small = side // self.scale
         top, left = (int(random.integers(length - small + 1)) for length in degraded.shape[1:])
         x = degraded[:, top : top + small, left : left + small]
@@ -116,6 +129,9 @@ class Batches(Dataset[Batch]):
         noise: whether 8-bit values are spread over their width, (255·x + U[0, 1]) / 256, as the authors do.
         rank: number of this process.
         count: how many processes there are.
+
+    Raises:
+        ValueError: a photograph is smaller than a crop; the message names it.
     """
 
     def __init__(
@@ -131,6 +147,7 @@ class Batches(Dataset[Batch]):
         rank: int = 0,
         count: int = 1,
     ) -> None:
+        pairs.check(side)
         self.pairs, self.side, self.steps, self.seed = pairs, side, steps, seed
         self.each, self.noise = each, noise
         self.samples = range(rank * (size // count), (rank + 1) * (size // count))

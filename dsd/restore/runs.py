@@ -15,7 +15,7 @@ from dsd.data.images import load_image, save_image
 from dsd.resize import enlarge
 from dsd.restore.apply import restore
 from dsd.restore.config import DISTRIBUTIONS, Config
-from dsd.restore.config_files import as_yaml, parse_config
+from dsd.restore.config_files import parse_config, what_matters
 from dsd.restore.evaluate import Evaluator
 from dsd.restore.grid import grid_energy
 from dsd.restore.model import load_model
@@ -93,7 +93,7 @@ def run_scores(
     def network() -> SRResNet:
         return load_model(train_restorer(config, folder, device=device))[0]
 
-    return _kept(folder, as_yaml(config) + _digest(config.start), network, sets)
+    return _kept(folder, what_matters(config) + _digest(config.start), network, sets)
 
 
 def model_scores(model: str, folder: Path, sets: Mapping[str, int | None]) -> pd.DataFrame:
@@ -106,8 +106,11 @@ def model_scores(model: str, folder: Path, sets: Mapping[str, int | None]) -> pd
 
 
 def _digest(model: str | None) -> str:
-    """A line that says which model a run begins with, or is of."""
-    return f"# SHA-256 of {model}: {digest([find_model(model)])}\n" if model else ""
+    """A line that says which model a run begins with, or is of; none where the model is no longer there."""
+    try:
+        return f"# SHA-256 of {model}: {digest([find_model(model)])}\n" if model else ""
+    except FileNotFoundError:
+        return ""
 
 
 def _kept(
@@ -123,7 +126,7 @@ def _kept(
         for path, text in ((known, settings), (scores, table.to_csv(index=False, float_format="%.6g"))):
             with atomic_write(path, "w", encoding="utf-8", newline="") as file:
                 file.write(text)
-    if _normal(known.read_text(encoding="utf-8")) != _normal(settings):
+    if not _agree(known.read_text(encoding="utf-8"), settings):
         raise ValueError(f"{folder} is of a run with other settings, see {known}: remove it to begin again")
     table = pd.read_csv(scores)
     if missing := [name for name in sets if name not in set(table.set)]:
@@ -134,11 +137,14 @@ def _kept(
     return table
 
 
-def _normal(settings: str) -> str:
-    """Settings with those that an earlier version had not, at their defaults."""
-    values = yaml.safe_load(settings)
-    comments = [line for line in settings.splitlines(keepends=True) if line.startswith("#")]
-    return "".join([as_yaml(parse_config(values)) if "losses" in values else str(values), *comments])
+def _agree(known: str, settings: str) -> bool:
+    """Whether two settings are of one run; those that an earlier version had not are at their defaults."""
+    values, lines = [], []
+    for text in (known, settings):
+        plain = yaml.safe_load(text)
+        values.append(what_matters(parse_config(plain)) if "losses" in plain else plain)
+        lines.append([line for line in text.splitlines() if line.startswith("#")])
+    return values[0] == values[1] and (lines[0] == lines[1] or not all(lines))
 
 
 def score_network(network: SRResNet | None, sets: Mapping[str, int | None], folder: Path) -> pd.DataFrame:

@@ -78,6 +78,22 @@ class Shaken:
         """Count the photographs."""
         return len(self.photographs)
 
+    def check(self, side: int) -> None:
+        """Refuse photographs that are smaller than a crop with its margins.
+
+        Raises:
+            ValueError: one is; the message names it.
+        """
+        margin = self.kernel_side // 2
+        needed = side + 2 * margin
+        for path, photograph in zip(self.paths, self.photographs, strict=True):
+            height, width = photograph.shape[1:]
+            if min(height, width) < needed:
+                raise ValueError(
+                    f"{path} is {height}×{width} pixels: a crop of {side}×{side} with a margin of {margin} for the "
+                    f"blur needs {needed}×{needed}"
+                )
+
     def crop(self, index: int, side: int, random: np.random.Generator) -> tuple[Tensor, Tensor]:
         """One pair of a photograph, blurred and sharp: the place is drawn evenly.
 
@@ -88,18 +104,10 @@ class Shaken:
 
         Returns:
             Two float32 (3, side, side) in [0, 1].
-
-        Raises:
-            ValueError: the photograph is smaller than the crop with its margins.
         """
         photograph, margin = self.photographs[index], self.kernel_side // 2
         height, width = photograph.shape[1:]
         needed = side + 2 * margin
-        if min(height, width) < needed:
-            raise ValueError(
-                f"{self.paths[index]} is {height}×{width} pixels: a crop of {side}×{side} with a margin of {margin} "
-                f"for the blur needs {needed}×{needed}"
-            )
         top, left = (int(random.integers(length - needed + 1)) for length in (height, width))
         sharp = photograph[:, top : top + needed, left : left + needed] / 255
         inside = slice(margin, margin + side)

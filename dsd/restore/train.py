@@ -1,17 +1,20 @@
 """Train a restoration network by Eq. 6."""
 
+import json
 import math
+import platform
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from dsd import __version__
 from dsd.atomic import atomic_write
 from dsd.backbones import find_device
 from dsd.data.files import digest
 from dsd.losses.base import FeatureLoss
 from dsd.restore.config import Config
-from dsd.restore.config_files import as_yaml
+from dsd.restore.config_files import as_yaml, what_matters
 from dsd.restore.model import load_model, save_model
 from dsd.restore.networks import SRResNet
 from dsd.restore.objective import objective
@@ -32,9 +35,10 @@ def train_restorer(config: Config, out: str | Path, *, device: str = "auto") -> 
     """Train a network to the end, from the last checkpoint where there is one, and write it.
 
     Besides ``model.safetensors``, the moving average of the weights, the run's folder has ``config.yaml`` (all
-    settings), ``log.csv`` (each term times its weight, the gradient's norm), and, with a validation set,
-    ``validation.csv`` and sheets of samples. Stopped at any time, even by ``kill -9``, it goes on when called again: on
-    the CPU, to the same bits. Processes of torchrun share each batch.
+    settings), ``run.json`` (what the result depends on, the losses' weights among it), ``log.csv`` (each term times its
+    weight, the gradient's norm), and, with a validation set, ``validation.csv`` and sheets of samples. Stopped at any
+    time, even by ``kill -9``, it goes on when called again: on the CPU, to the same bits. Processes of torchrun share
+    each batch.
 
     Args:
         config: the run's settings.
@@ -63,8 +67,8 @@ def train_restorer(config: Config, out: str | Path, *, device: str = "auto") -> 
             targets = Targets(losses, batches, process.device, quiet=process.rank > 0)
         step = Step(network, losses, targets, config).to(process.device)
         settings: dict[str, Any] = {
-            "config": as_yaml(config),
-            "images": digest(paths),
+            "config": what_matters(config),
+            "images": digest(paths) if config.data.keep else f"{len(paths)} files",
             "start_sha256": earlier.get("model_sha256", ""),
             "losses": [loss.encoder for loss in losses.losses if isinstance(loss, FeatureLoss)],
         }
@@ -86,12 +90,21 @@ def train_restorer(config: Config, out: str | Path, *, device: str = "auto") -> 
             if validation:
                 validation.after(done)
 
-        with atomic_write(out / "config.yaml", "w", encoding="utf-8") as file:
-            file.write(settings["config"])
+        if process.rank == 0:
+            with atomic_write(out / "config.yaml", "w", encoding="utf-8") as file:
+                file.write(as_yaml(config))
         training.run(batches, step, every=EVERY, clip=config.clip or math.inf, after=after)
         if process.rank == 0:
-            about = {**settings, "weights": dict(zip(losses.names, step.weights.tolist(), strict=True))}
-            save_model(step.result, out / MODEL, {**about, "photographs": len(paths)})
+            about = {
+                **settings,
+                "photographs": len(paths),
+                "weights": dict(zip(losses.names, step.weights.tolist(), strict=True)),
+                "versions": {"dsd": __version__, "python": platform.python_version(), "torch": torch.__version__},
+                "device": torch.cuda.get_device_name() if process.device != "cpu" else _processor(),
+            }
+            save_model(step.result, out / MODEL, about)
+            with atomic_write(out / "run.json", "w", encoding="utf-8") as file:
+                json.dump(about, file, indent=2, ensure_ascii=False)
     return out / MODEL
 
 
@@ -108,6 +121,10 @@ def rate_factor(done: int, config: Config) -> float:
         return 0.5 ** sum(done >= round(part * config.steps) for part in HALVED)
     progress = (done + 1) / config.steps
     return min(progress / 0.01, (1 + math.cos(math.pi * max(0, progress - 0.01) / 0.99)) / 2)
+
+
+def _processor() -> str:
+    return f"cpu, {torch.get_num_threads()} threads"
 
 
 def _start(config: Config) -> tuple[SRResNet, dict[str, Any]]:

@@ -65,7 +65,8 @@ class Validation:
         norms = {f"gradient_{name}": norm for name, norm in self.step.gradient_norms(self.batches[0]).items()}
         self.rows.append({"step": done, **means, **norms})
         with atomic_write(self.path, "w", newline="") as file:
-            writer = csv.DictWriter(file, self.rows[-1], lineterminator="\n")
+            names = dict.fromkeys(name for row in self.rows for name in row)  # LPIPS's weights may come or go
+            writer = csv.DictWriter(file, names, lineterminator="\n")
             writer.writeheader()
             writer.writerows(self.rows)
         (self.out / "samples").mkdir(exist_ok=True)

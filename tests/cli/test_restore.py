@@ -219,7 +219,7 @@ def test_a_folder_may_go_to_the_one_around_it(images, tmp_path, model):
         ("in", "file", (), "{}/file is no folder"),
         ("in", "out", ("--tile", "-3"), "--tile must be at least 1, or none; got -3"),
         ("in", "out", ("--device", "tpu"), "device must be auto, cpu, cuda or mps, got 'tpu'"),
-        ("in", "out", ("--model", "{}/nowhere.safetensors"), "no model at {}/nowhere.safetensors"),
+        ("in", "out", ("--model", "{}/nowhere.safetensors"), "no model {}/nowhere.safetensors"),
         ("in", "out", ("--model", "{}/file"), "{}/file is not a readable weight file"),
         ("empty", "out", (), "no image in {}/empty"),
     ],
@@ -240,10 +240,10 @@ def test_refuses_a_device_that_is_not_there(images, tmp_path, model, capsys):
 
 
 def test_takes_a_model_of_the_package_by_its_name(images, tmp_path, model, monkeypatch, capsys):
-    monkeypatch.setitem(SHIPPED, "dsd", "nowhere.safetensors")
+    monkeypatch.setitem(SHIPPED, "l1", "nowhere.safetensors")
     assert run(images, tmp_path / "out", None) == 2
-    assert "nowhere.safetensors; those of the package are called dsd, l1" in capsys.readouterr().err
-    monkeypatch.setitem(SHIPPED, "dsd", str(model))
+    assert "no model l1; of the package there is l1" in capsys.readouterr().err
+    monkeypatch.setitem(SHIPPED, "l1", str(model))
     assert run(images, tmp_path / "out", None) == 0
 
 

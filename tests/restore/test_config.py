@@ -165,7 +165,7 @@ def test_each_loss_takes_its_options_and_no_others(loss, options):
         ("data.images=['']", "data.images must be of text, got ''"),
         ("data.degraded=low", "data.degraded must be a list of at least 0 names, got 'low'"),
         ("data.degraded=[low]", "data.degraded must have a folder for each of data.images, got 1 for 2"),
-        ("data.like=opencv", "data.like must be one of matlab, matlab-8bit, selfexsr; got 'opencv'"),
+        ("data.like=opencv", "data.like must be one of matlab-8bit, selfexsr; got 'opencv'"),
         ("data.blur=defocus", "data.blur must be one of shake, frames; got 'defocus'"),
         ("data.side=0", "data.side must be an integer of at least 1, got 0"),
         ("data.side=66", "data.side must be a multiple of network.scale, 4; got 66"),

@@ -69,7 +69,7 @@ def test_the_whole_photograph_is_used_and_no_more(paths):
     assert shaken(paths).crop(0, 28, rng())[1].shape == (3, 28, 28)
     message = r"0\.png is 40×36 pixels: a crop of 29×29 with a margin of 4 for the blur needs 37×37"
     with pytest.raises(ValueError, match=message):
-        shaken(paths).crop(0, 29, rng())
+        shaken(paths).check(29)
 
 
 def test_errors(paths, tmp_path):
