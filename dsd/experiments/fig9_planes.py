@@ -70,7 +70,8 @@ def compute(
         datasets[panel] = TestedOn(name, tuple(sorted(images)))
     table = pd.concat(tables, ignore_index=True)
     order = ["panel", "set", "statistic", "name", "loss", "backbone", "layer", "seeds", "image", "on_front", *COLUMNS]
-    protocols = Evaluator(["ssim_y"], device="cpu").protocols()
+    borders = {panel: Evaluator(["ssim_y"], scale, device="cpu").protocols() for panel, _, _, scale, _ in panels}
+    protocols = {name: "; ".join(dict.fromkeys(one[name] for one in borders.values())) for name in borders["sr"]}
     return Computed(table[order], losses_network(config, weights, device), datasets, extra={"protocols": protocols})
 
 

@@ -6,7 +6,7 @@ from dsd.backbones.vgg19 import TORCHVISION_FILE
 from dsd.experiments.provenance import Result
 
 DIRECTION, NOT, UNDECIDED = "same direction", "**not reproduced**", "not decided"
-NOT_RUN, TO_COME, OTHER_DATA = "not run", "not built yet", "other data"
+NOT_RUN, OTHER_DATA = "not run", "other data"
 
 
 @dataclass(frozen=True)

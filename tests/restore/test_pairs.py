@@ -131,7 +131,7 @@ def test_kept_or_read_again(files, pairs):
 @pytest.mark.parametrize("keep", [True, False])
 def test_an_image_that_is_too_small_is_named(files, keep):
     pairs = Aligned(files, SCALE, keep=keep, quiet=True)
-    with pytest.raises(ValueError, match=r"clean/1\.png is 4\d×3\d pixels: crops are 36×36"):
+    with pytest.raises(ValueError, match=r"clean/\d\.png is 4\d×3\d pixels: crops are 36×36"):
         batches(pairs, side=36)
 
 
