@@ -200,7 +200,7 @@ def _figure11(result: Result | None) -> Iterator[Verdict]:
 
 
 def _figure8(result: Result | None) -> Iterator[Verdict]:
-    says = "DSD's super-resolution has finer details and more realistic textures than GANs'"
+    says = "DSD's super-resolution is sharper and more photo-realistic than that of GANs (ESRGAN, SANGAN)"
     niqe = None if result is None else result.table.pivot(index=["set", "image"], columns="method", values="niqe")
     if niqe is None or "DSD" not in niqe:
         yield Verdict("Fig. 8", says, "–")
