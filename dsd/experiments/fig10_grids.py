@@ -121,7 +121,7 @@ def draw(result: Result, width: Width = "page") -> Figure:
             axis.set_axis_off()
         for axis, label in zip(block.flat, labels, strict=False):
             _draw_close_up(axis, result.images[_picture(name, label)])
-            axis.set_title(_words(label))
+            axis.set_title(label)
             if label != BICUBIC:
                 axis.set_xlabel(f"{own[label]:z.1f} dB".replace("-", "−"), fontsize=7)
     _draw_all(lower.subplots(), result, values)
@@ -188,10 +188,6 @@ def _draw_close_up(axis: Axes, image: Tensor) -> None:
     axis.spines[:].set_visible(False)
 
 
-def _words(label: str) -> str:
-    return label.replace("L_DSD", r"$L_\mathrm{DSD}$")
-
-
 def _draw_all(axis: Axes, result: Result, values: pd.DataFrame) -> None:
     """Each loss's images as dots, and their mean."""
     losses = dict(zip(result.table.label, result.table.loss, strict=True))
@@ -206,6 +202,6 @@ def _draw_all(axis: Axes, result: Result, values: pd.DataFrame) -> None:
         text = f"{mean:.2f} [{low:.2f}, {high:.2f}]".replace("-", "−")
         axis.annotate(text, (1, height), (3, 0), ("axes fraction", "data"), "offset points", va="center", fontsize=7)
     axis.axvline(of_all["mean"].to_dict()[TRUTH], color="0.3", linestyle="--", linewidth=0.8, zorder=0)
-    axis.set_yticks(range(len(labels)), [_words(label) for label in labels])
+    axis.set_yticks(range(len(labels)), labels)
     axis.set_ylim(len(labels) - 0.5, -0.5)
     axis.set_xlabel("Grid energy, dB (dashed: ground truth)")

@@ -37,9 +37,15 @@ def files_of(method: str) -> dict[str, str]:
         return {name: str(path) for name, path in results_of(method).items()}
     except FileNotFoundError as error:
         try:
-            return {path.stem: str(path) for path in find_images(find_folder(method))}
+            paths = find_images(find_folder(method))
         except FileNotFoundError:
             raise error from None
+        files = {path.stem: str(path) for path in paths}
+        if len(files) < len(paths):
+            raise ValueError(
+                f"{method} has several images of one name: {len(paths)} files, {len(files)} names"
+            ) from None
+        return files
 
 
 def evaluated(name: str, images: set[str], files: Mapping[str, Mapping[str, str]], scale: int) -> pd.DataFrame:

@@ -1,5 +1,6 @@
 """Runs whose results are kept: each trains once, is tested once, and is then its table."""
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -22,7 +23,7 @@ from dsd.restore.model import load_model
 from dsd.restore.networks import SRResNet
 from dsd.restore.shipped import find_model
 from dsd.restore.testing import pairs_of
-from dsd.restore.train import train_restorer
+from dsd.restore.train import MODEL, train_restorer
 
 SCORES, SETTINGS = "scores.csv", "config.yaml"
 # {"set/image": (top, left, height, width)}: what is kept of restored test images, fine textures and edges.
@@ -97,7 +98,20 @@ def run_scores(
 
 
 def model_scores(model: str, folder: Path, sets: Mapping[str, int | None]) -> pd.DataFrame:
-    """The same of a trained network, ``"l1"`` say, or of none: ``""`` is bicubic enlargement."""
+    """Test a network that is trained, or read what an earlier call wrote.
+
+    Args:
+        model: as for :func:`.find_model`; "": bicubic enlargement, or, for sets of deblurring, nothing.
+        folder: for the scores.
+        sets: {test set: how many of its images, None for all}.
+
+    Returns:
+        A row for each image: what :func:`score_network` returns.
+
+    Raises:
+        FileNotFoundError: there is no such model.
+        ValueError: the folder is of another model.
+    """
 
     def network() -> SRResNet | None:
         return load_model(find_model(model))[0] if model else None
@@ -114,13 +128,11 @@ def _digest(model: str | None) -> str:
 
 
 def _kept(
-    folder: Path,
-    settings: str,
-    network: Callable[[], SRResNet | None],
-    sets: Mapping[str, int | None],
+    folder: Path, settings: str, network: Callable[[], SRResNet | None], sets: Mapping[str, int | None]
 ) -> pd.DataFrame:
     """What was written, or what is written now."""
     scores, known = folder / SCORES, folder / SETTINGS
+    settings += f"# tested on: {json.dumps(dict(sorted(sets.items())))}\n"
     if not scores.is_file():
         table = score_network(network(), sets, folder)
         for path, text in ((known, settings), (scores, table.to_csv(index=False, float_format="%.6g"))):
@@ -129,22 +141,26 @@ def _kept(
     if not _agree(known.read_text(encoding="utf-8"), settings):
         raise ValueError(f"{folder} is of a run with other settings, see {known}: remove it to begin again")
     table = pd.read_csv(scores)
+    kept = (folder / MODEL).is_file() or settings.startswith("model:")
+    again = f"remove {scores} to test it again" + ("" if kept else "; its model is gone, so it would be trained again")
     if missing := [name for name in sets if name not in set(table.set)]:
-        raise ValueError(f"{folder} was not tested on {', '.join(missing)}: remove {scores} to test it again")
+        raise ValueError(f"{folder} was not tested on {', '.join(missing)}: {again}")
     for name, image in zip(table.set, table.image, strict=True):
         if f"{name}/{image}" in CROPS and not crop_path(folder, name, str(image)).is_file():
-            raise ValueError(f"{folder} has no close-up of {name}/{image}: remove {scores} to test it again")
+            raise ValueError(f"{folder} has no close-up of {name}/{image}: {again}")
     return table
 
 
 def _agree(known: str, settings: str) -> bool:
-    """Whether two settings are of one run; those that an earlier version had not are at their defaults."""
-    values, lines = [], []
+    """Whether two settings are of one run. Those that an earlier version had not are at their defaults."""
+    values, comments = [], []
     for text in (known, settings):
         plain = yaml.safe_load(text)
         values.append(what_matters(parse_config(plain)) if "losses" in plain else plain)
-        lines.append([line for line in text.splitlines() if line.startswith("#")])
-    return values[0] == values[1] and (lines[0] == lines[1] or not all(lines))
+        comments.append(dict(line.split(": ", 1) for line in text.splitlines() if line.startswith("#")))
+    return values[0] == values[1] and all(
+        comments[0][name] == comments[1][name] for name in comments[0].keys() & comments[1]
+    )
 
 
 def score_network(network: SRResNet | None, sets: Mapping[str, int | None], folder: Path) -> pd.DataFrame:

@@ -58,10 +58,18 @@ def test_a_run_of_other_settings_is_refused(tmp_path, config, monkeypatch):
     run_scores(config, tmp_path / "run", SETS, device="cpu")
     with pytest.raises(ValueError, match=r"is of a run with other settings, see .*config\.yaml: remove it"):
         run_scores(with_loss(config, "none", seed=1), tmp_path / "run", SETS)
-    with pytest.raises(ValueError, match="was not tested on other: remove"):
+    for sets in ({**SETS, "other": None}, {"tiny": 1}):
+        with pytest.raises(ValueError, match="is of a run with other settings"):
+            run_scores(config, tmp_path / "run", sets)
+    path = tmp_path / "run" / "config.yaml"
+    path.write_text("".join(line for line in path.read_text().splitlines(True) if "tested on" not in line))
+    with pytest.raises(ValueError, match=r"was not tested on other: remove .*scores\.csv to test it again$"):
         run_scores(config, tmp_path / "run", {**SETS, "other": None})
+    (tmp_path / "run" / "model.safetensors").unlink()
     monkeypatch.setattr(module, "CROPS", {"tiny/0": (0, 0, 9, 9)})
-    with pytest.raises(ValueError, match="has no close-up of tiny/0: remove"):
+    with pytest.raises(
+        ValueError, match=r"has no close-up of tiny/0: remove .* its model is gone, so it would be trained again"
+    ):
         run_scores(config, tmp_path / "run", SETS)
 
 
