@@ -116,7 +116,7 @@ def list_experiments(repository: Path = REPOSITORY) -> dict[str, Experiment]:
         ValueError: two notebooks have the same name.
     """
     notebooks: dict[str, Path] = {}
-    for path in sorted(repository.glob("notebooks/*.ipynb")):
+    for path in sorted(repository.glob("notebooks/*.ipynb"), key=_numbers_in_order):
         name = experiment_name(path.stem)
         notebook = path.relative_to(repository)
         if name in notebooks:
@@ -124,6 +124,11 @@ def list_experiments(repository: Path = REPOSITORY) -> dict[str, Experiment]:
         notebooks[name] = notebook
     experiments = [Experiment(name, repository, notebook) for name, notebook in notebooks.items()]
     return {at.name: at for at in experiments if (repository / at.module).is_file()}
+
+
+def _numbers_in_order(path: Path) -> list[tuple[str, int]]:
+    """What sorts fig2 before fig10."""
+    return [(text, int(number or 0)) for text, number in re.findall(r"(\D+)(\d*)", path.stem)]
 
 
 def experiment_name(stem: str) -> str:
