@@ -198,7 +198,7 @@ def _add_restore(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("images", type=Path, metavar="IN", help="image or folder")
     parser.add_argument("--out", required=True, type=Path, help="file, .png; for a folder IN: folder of PNGs")
     parser.add_argument(
-        "--model", default="l1", help="l1, which comes along, or a file of `dsd train sr` or `deblur` (l1)"
+        "--model", default="dsd", help="dsd or l1, which come along, or a file of `dsd train sr` or `deblur` (dsd)"
     )
     parser.add_argument(
         "--tile", default=256, type=pixels, help="side of what is done at once; less needs less memory; or none (256)"

@@ -2,15 +2,15 @@
 
 from pathlib import Path
 
-SHIPPED = {"l1": "xsrresnet-x4-l1.safetensors"}
+SHIPPED = {"dsd": "xsrresnet-x4-dsd.safetensors", "l1": "xsrresnet-x4-l1.safetensors"}
 
 
 def find_model(name: str | Path) -> Path:
     """The file of a network: a path, or the name of one that comes with the package.
 
     Args:
-        name: ``"l1"`` (×4, trained with L1 alone; what trainings with other losses begin with), or a path. A relative
-            path may be one in the repository.
+        name: ``"dsd"`` (×4, trained with DSD), ``"l1"`` (×4, trained with L1 alone; what trainings with other losses
+            begin with), or a path. A relative path may be one in the repository.
 
     Raises:
         FileNotFoundError: there is no such file.

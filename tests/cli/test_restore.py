@@ -240,10 +240,10 @@ def test_refuses_a_device_that_is_not_there(images, tmp_path, model, capsys):
 
 
 def test_takes_a_model_of_the_package_by_its_name(images, tmp_path, model, monkeypatch, capsys):
-    monkeypatch.setitem(SHIPPED, "l1", "nowhere.safetensors")
+    monkeypatch.setitem(SHIPPED, "dsd", "nowhere.safetensors")
     assert run(images, tmp_path / "out", None) == 2
-    assert "no model l1; of the package there is l1" in capsys.readouterr().err
-    monkeypatch.setitem(SHIPPED, "l1", str(model))
+    assert "no model dsd; of the package there is dsd, l1" in capsys.readouterr().err
+    monkeypatch.setitem(SHIPPED, "dsd", str(model))
     assert run(images, tmp_path / "out", None) == 0
 
 
