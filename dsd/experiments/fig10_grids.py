@@ -22,8 +22,8 @@ from dsd.experiments.restorations import (
     train_and_score,
     with_weights,
 )
-from dsd.experiments.style import Width, figure_width, pretty
-from dsd.restore.runs import CROPS, crop_of
+from dsd.experiments.style import Width, figure_width, pretty, strip
+from dsd.restore.runs import CROPS, close_up, crop_of
 from dsd.restore.testing import pairs_of
 
 TRUTH, BICUBIC = "Ground truth", "Bicubic"
@@ -168,9 +168,8 @@ def _picture(name: str, label: str) -> str:
 
 
 def _clean_crop(of_set: str, image: str) -> Tensor:
-    top, left, height, width = CROPS[f"{of_set}/{image}"]
     (clean,) = (pair.clean for pair in pairs_of(of_set) if pair.image == image)
-    return clean[:, top : top + height, left : left + width]
+    return close_up(clean, of_set, image)
 
 
 def _middle(image: Tensor, zoom: float) -> Tensor:
@@ -183,9 +182,7 @@ def _middle(image: Tensor, zoom: float) -> Tensor:
 def _draw_close_up(axis: Axes, image: Tensor) -> None:
     axis.set_axis_on()
     axis.imshow(image.permute(1, 2, 0).numpy(), interpolation="nearest")
-    axis.set(xticks=[], yticks=[])
-    axis.grid(False)
-    axis.spines[:].set_visible(False)
+    strip(axis)
 
 
 def _draw_all(axis: Axes, result: Result, values: pd.DataFrame) -> None:

@@ -22,10 +22,10 @@ from dsd.experiments.restorations import (
     train_and_score,
     with_weights,
 )
-from dsd.experiments.style import Width, figure_width, pretty
+from dsd.experiments.style import Width, figure_width, pretty, strip
 from dsd.restore.config_files import load_config
 from dsd.restore.evaluate import Evaluator
-from dsd.restore.runs import CROPS, crop_of
+from dsd.restore.runs import close_up, crop_of
 from dsd.restore.testing import pairs_of
 
 MEASURES = {"PSNR": "psnr_y_authors", "SSIM": "ssim_rgb_authors", "LPIPS": "lpips_authors", "NIQE": "niqe_authors"}
@@ -164,10 +164,7 @@ def _sharp_images(sets: Mapping[str, int | None], shown: Sequence[str]) -> tuple
                 (value,) = evaluator(pair.clean[None], notes={}).values()
                 yield {"set": name, "image": pair.image, "label": SHARP, "run": "", "NIQE": value.item()}
                 if f"{name}/{pair.image}" in shown:
-                    top, left, height, width = CROPS[f"{name}/{pair.image}"]
-                    images[_picture(f"{name}/{pair.image}", SHARP)] = pair.clean[
-                        :, top : top + height, left : left + width
-                    ]
+                    images[_picture(f"{name}/{pair.image}", SHARP)] = close_up(pair.clean, name, pair.image)
 
     return pd.DataFrame(list(rows())).drop_duplicates(["set", "image"]), images
 
@@ -184,9 +181,7 @@ def _numbers(of_image: pd.DataFrame, label: str) -> str:
 
 def _draw_close_up(axis: Axes, image: Tensor) -> None:
     axis.imshow(image.permute(1, 2, 0).numpy(), interpolation="nearest")
-    axis.set(xticks=[], yticks=[])
-    axis.grid(False)
-    axis.spines[:].set_visible(False)
+    strip(axis)
 
 
 def _draw_all(figure: plt.Figure, result: Result) -> None:

@@ -21,7 +21,7 @@ from dsd.data.images import load_image
 from dsd.data.restoration_sets import results_of
 from dsd.experiments.provenance import Computed, Result
 from dsd.experiments.restorations import tested_on
-from dsd.experiments.style import Width, figure_width
+from dsd.experiments.style import Width, figure_width, strip
 from dsd.paths import find_folder
 from dsd.resize import downscale, enlarge
 from dsd.restore.apply import restore
@@ -213,7 +213,7 @@ def _draw_whole(axis: Axes, result: Result, name: str) -> None:
         axis.add_patch(Rectangle((left, top), side, side, fill=False, edgecolor=color, linewidth=thick))
     axis.set_title(name.replace("/", " "))
     axis.set_anchor("N")
-    _bare(axis)
+    strip(axis)
 
 
 def _draw_close_up(axis: Axes, image: Tensor, row: Any) -> None:
@@ -224,10 +224,4 @@ def _draw_close_up(axis: Axes, image: Tensor, row: Any) -> None:
     texts = [VALUES[key].format(value) for key, value in measured.items() if not isnan(value)]
     axis.set_xlabel("\n".join(texts), fontsize=7, linespacing=1.1)
     axis.set_anchor("N")
-    _bare(axis)
-
-
-def _bare(axis: Axes) -> None:
-    axis.set(xticks=[], yticks=[])
-    axis.grid(False)
-    axis.spines[:].set_visible(False)
+    strip(axis)

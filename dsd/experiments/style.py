@@ -100,6 +100,11 @@ def draw_close_up(whole: Axes, close: Axes, image: Tensor, zoom: Sequence[float]
     whole.add_patch(Rectangle((left, top), side, side, fill=False, edgecolor="white", linewidth=0.8))
     close.imshow(pixels[max(top, 0) : top + side, max(left, 0) : left + side], interpolation="nearest")
     for axis in (whole, close):
-        axis.set(xticks=[], yticks=[])
-        axis.grid(False)
-        axis.spines[:].set_visible(False)
+        strip(axis)
+
+
+def strip(axis: Axes) -> None:
+    """Take ticks, grid and frame from a picture."""
+    axis.set(xticks=[], yticks=[])
+    axis.grid(False)
+    axis.spines[:].set_visible(False)

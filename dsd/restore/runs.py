@@ -1,5 +1,6 @@
 """Runs whose results are kept: each trains once, is tested once, and is then its table."""
 
+import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -11,7 +12,6 @@ from torch import Tensor
 from tqdm import tqdm
 
 from dsd.atomic import atomic_write
-from dsd.data.files import digest
 from dsd.data.images import load_image, save_image
 from dsd.resize import enlarge
 from dsd.restore.apply import restore
@@ -122,9 +122,10 @@ def model_scores(model: str, folder: Path, sets: Mapping[str, int | None]) -> pd
 def _digest(model: str | None) -> str:
     """A line that says which model a run begins with, or is of; none where the model is no longer there."""
     try:
-        return f"# SHA-256 of {model}: {digest([find_model(model)])}\n" if model else ""
+        content = find_model(model).read_bytes() if model else None
     except FileNotFoundError:
         return ""
+    return "" if content is None else f"# SHA-256 of {model}: {hashlib.sha256(content).hexdigest()}\n"
 
 
 def _kept(
@@ -187,10 +188,15 @@ def score_network(network: SRResNet | None, sets: Mapping[str, int | None], fold
             values = evaluator(restored, pair.clean[None], notes={})
             values |= {"grid": grid_energy(restored), "grid_clean": grid_energy(pair.clean[None])}
             rows.append({"set": name, "image": pair.image, **{key: value.item() for key, value in values.items()}})
-            if place := CROPS.get(f"{name}/{pair.image}"):
-                top, left, height, width = place
-                save_image(restored[0, :, top : top + height, left : left + width], crop_path(folder, name, pair.image))
+            if f"{name}/{pair.image}" in CROPS:
+                save_image(close_up(restored[0], name, pair.image), crop_path(folder, name, pair.image))
     return pd.DataFrame(rows)
+
+
+def close_up(x: Tensor, name: str, image: str) -> Tensor:
+    """What is kept of an image (3, H, W) of a test set: the part that `CROPS` names."""
+    top, left, height, width = CROPS[f"{name}/{image}"]
+    return x[:, top : top + height, left : left + width]
 
 
 def crop_path(folder: Path, name: str, image: str) -> Path:

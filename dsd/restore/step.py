@@ -29,7 +29,8 @@ class Step(nn.Module):
         self.network = network
         self.average = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(config.average)).requires_grad_(False)
         self.register_buffer("weights", torch.tensor(losses.weights))
-        self._own = (losses, targets, config)  # in a tuple, so that they are no part of the state
+        self.targets = targets
+        self._own = (losses, config)  # in a tuple, so that they are no part of the state
 
     @property
     def result(self) -> SRResNet:
@@ -45,16 +46,16 @@ class Step(nn.Module):
     def restored(self, batch: Batch) -> Tensor:
         """What the network makes of the degraded crops."""
         x = batch.degraded.to(self.weights.device, memory_format=torch.channels_last)
-        precision = self._own[2].precision
+        precision = self._own[1].precision
         with torch.autocast(x.device.type, torch.bfloat16, enabled=precision == "bfloat16"):
             restored = self.network(x)
         return restored.float()
 
     def weighted(self, restored: Tensor, batch: Batch) -> dict[str, Tensor]:
         """{loss: weight times its value} of restored crops."""
-        losses, targets, _ = self._own
+        losses, _ = self._own
         clean = batch.clean.to(restored.device, memory_format=torch.channels_last)
-        known = clean if targets is None else targets.of(batch.places, clean, losses.names)
+        known = clean if self.targets is None else self.targets.of(batch.places, clean, losses.names)
         _, terms = losses(restored, known)
         return {name: weight * term for weight, (name, term) in zip(self.weights, terms.items(), strict=True)}
 
@@ -65,7 +66,7 @@ class Step(nn.Module):
         Raises:
             ValueError: the distribution loss is 0.
         """
-        losses, _, config = self._own
+        losses, config = self._own
         (name,) = (name for name in config.losses if name in DISTRIBUTIONS)
         with full_precision():
             values = [self(batches[step], step + 1) for step in range(min(config.balance, len(batches)))]

@@ -57,19 +57,13 @@ def pairs_of(name: str, count: int | None = None) -> Iterator[Pair]:
     return islice(SETS[name](), count)
 
 
-def _enlarged(name: str) -> Callable[[], Iterator[Pair]]:
-    def pairs() -> Iterator[Pair]:
-        for files, image in _of(sr_set(name.lower())):  # type: ignore[arg-type]
-            degraded, clean = files.load(image)
-            if degraded is None:
-                degraded = low_resolution(clean[None], files.scale, "matlab-8bit")[0]
-            yield Pair(image, degraded, clean, files.items[image][1])
-
-    return pairs
-
-
-def _of(files: PairedFiles) -> Iterator[tuple[PairedFiles, str]]:
-    return ((files, image) for image in files.items)
+def _loaded(files: PairedFiles, every: int = 1) -> Iterator[Pair]:
+    """Pairs out of files; low-resolution images are made where there are none."""
+    for image in islice(files.items, 0, None, every):
+        degraded, clean = files.load(image)
+        if degraded is None:
+            degraded = low_resolution(clean[None], files.scale, "matlab-8bit")[0]
+        yield Pair(image, degraded, clean, files.items[image][1])
 
 
 def _embedded() -> Iterator[Pair]:
@@ -99,36 +93,20 @@ def _bsds() -> Iterator[tuple[Path, Tensor]]:
         yield path, load_image(path)
 
 
-def _gopro() -> Iterator[Pair]:
-    for files, image in _of(gopro()):
-        degraded, clean = files.load(image)
-        assert degraded is not None
-        yield Pair(image, degraded, clean, files.items[image][1])
-
-
-def _reds() -> Iterator[Pair]:
-    for files, image in islice(_of(reds("reds", "val")), 0, None, EVERY):
-        degraded, clean = files.load(image)
-        assert degraded is not None
-        yield Pair(image, degraded, clean, files.items[image][1])
-
-
 def _levin() -> Iterator[Pair]:
-    for files, image in _of(levin()):
-        degraded, clean = files.load(image)
-        assert degraded is not None
-        x, y = ((255 * from_linear(light)).round() / 255 for light in (degraded, clean))
-        yield Pair(image, x, y, files.items[image][1])
+    for pair in _loaded(levin()):
+        x, y = ((255 * from_linear(light)).round() / 255 for light in (pair.degraded, pair.clean))
+        yield pair._replace(degraded=x, clean=y)
 
 
 SETS: Mapping[str, Callable[[], Iterator[Pair]]] = {
-    "Set5": _enlarged("Set5"),
-    "Set14": _enlarged("Set14"),
-    "BSD100": _enlarged("BSD100"),
+    "Set5": lambda: _loaded(sr_set("set5")),
+    "Set14": lambda: _loaded(sr_set("set14")),
+    "BSD100": lambda: _loaded(sr_set("bsd100")),
     "embedded": _embedded,
     "BSDS shaken": _shaken(_bsds),
     "embedded shaken": _shaken(_middles),
-    "GoPro": _gopro,
-    "REDS": _reds,
+    "GoPro": lambda: _loaded(gopro()),
+    "REDS": lambda: _loaded(reds("reds", "val"), EVERY),
     "Levin": _levin,
 }

@@ -62,10 +62,7 @@ def train_restorer(config: Config, out: str | Path, *, device: str = "auto") -> 
         network.to(process.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         pairs, paths = make_pairs(config, quiet=process.rank > 0)
         batches = _batches(config, pairs, process)
-        targets = None
-        if batches.each:
-            targets = Targets(losses, batches, process.device, quiet=process.rank > 0)
-        step = Step(network, losses, targets, config).to(process.device)
+        step = Step(network, losses, None, config).to(process.device)
         settings: dict[str, Any] = {
             "config": what_matters(config),
             "images": digest(paths) if config.data.keep else f"{len(paths)} files",
@@ -81,6 +78,8 @@ def train_restorer(config: Config, out: str | Path, *, device: str = "auto") -> 
             settings=settings,
             process=process,
         )
+        if batches.each and training.step < config.steps:
+            step.targets = Targets(losses, batches, process.device, quiet=process.rank > 0)
         if training.step == 0 and any(options["weight"] == "balanced" for options in config.losses.values()):
             step.balance(_batches(config, pairs, Process(process.device)))
         validation = Validation(config, step, batches, out, training.step) if process.rank == 0 else None
@@ -100,7 +99,9 @@ def train_restorer(config: Config, out: str | Path, *, device: str = "auto") -> 
                 "photographs": len(paths),
                 "weights": dict(zip(losses.names, step.weights.tolist(), strict=True)),
                 "versions": {"dsd": __version__, "python": platform.python_version(), "torch": torch.__version__},
-                "device": torch.cuda.get_device_name() if process.device != "cpu" else _processor(),
+                "device": torch.cuda.get_device_name()
+                if process.device != "cpu"
+                else f"cpu, {torch.get_num_threads()} threads",
             }
             save_model(step.result, out / MODEL, about)
             with atomic_write(out / "run.json", "w", encoding="utf-8") as file:
@@ -121,10 +122,6 @@ def rate_factor(done: int, config: Config) -> float:
         return 0.5 ** sum(done >= round(part * config.steps) for part in HALVED)
     progress = (done + 1) / config.steps
     return min(progress / 0.01, (1 + math.cos(math.pi * max(0, progress - 0.01) / 0.99)) / 2)
-
-
-def _processor() -> str:
-    return f"cpu, {torch.get_num_threads()} threads"
 
 
 def _start(config: Config) -> tuple[SRResNet, dict[str, Any]]:

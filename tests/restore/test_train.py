@@ -166,7 +166,9 @@ def test_begins_with_a_model(tmp_path, settings, whole):
         train_restorer(settings("start=nowhere"), tmp_path / "other", device="cpu")
 
 
-def test_another_run_is_refused(whole, settings):
+def test_another_run_is_refused_and_a_whole_one_read_without_encoding_targets(whole, settings, monkeypatch):
+    monkeypatch.setattr(module, "Targets", None)
+    assert train_restorer(settings(), whole, device="cpu") == whole / "model.safetensors"
     with pytest.raises(ValueError, match="is of another run: config is"):
         train_restorer(settings("rate=1e-3"), whole, device="cpu")
 
