@@ -4,16 +4,11 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from dsd.atomic import atomic_write
 from dsd.backbones import check_device, find_device
 from dsd.cli.arguments import check_out
 from dsd.cli.output import escape
 from dsd.restore.shipped import find_model
-
-if TYPE_CHECKING:  # commands start without torch
-    from torch import Tensor
 
 Jobs = list[tuple[Path, Path]]  # image, and file of the restored one
 
@@ -27,7 +22,7 @@ def run(options: argparse.Namespace) -> int:
 
     from tqdm import tqdm
 
-    from dsd.data.images import load_image
+    from dsd.data.images import load_image, save_image
     from dsd.restore.apply import restore
     from dsd.restore.model import load_model
 
@@ -42,7 +37,8 @@ def run(options: argparse.Namespace) -> int:
             except (ValueError, OSError, RuntimeError, MemoryError) as error:
                 failed[str(path)] = str(error) or type(error).__name__
             else:
-                _write(restored, out)
+                out.parent.mkdir(parents=True, exist_ok=True)
+                save_image((255 * restored).round() / 255, out)  # to the nearest
     finally:  # also when a full disk stops it
         for name, reason in failed.items():
             print(f"failed: {escape(name)}: {escape(reason)}", file=sys.stderr)
@@ -96,16 +92,6 @@ def _check_inputs_stay(jobs: Sequence[tuple[Path, Path]]) -> None:
     for path, target in jobs:
         if target.resolve() in paths:
             raise ValueError(f"--out: {path} would become {target}, which is itself an image to restore")
-
-
-def _write(image: "Tensor", out: Path) -> None:
-    """Write a PNG of 8 bits, to the nearest, in one step: what has its name is complete."""
-    from PIL import Image
-
-    pixels = (255 * image).round().byte().permute(1, 2, 0).numpy(force=True)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    with atomic_write(out) as file:
-        Image.fromarray(pixels).save(file, "PNG")
 
 
 def _show(out: Path, written: int, kept: int) -> None:

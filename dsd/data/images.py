@@ -9,6 +9,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from dsd.atomic import atomic_write
 from dsd.checks import check_images
 from dsd.data.decode import read_pixels
 from dsd.data.files import walk
@@ -136,7 +137,7 @@ def _to_float(pixels: np.ndarray) -> Tensor:
 
 
 def to_uint8(x: Tensor) -> np.ndarray:
-    """An image as PIL and matplotlib take it: 8 bits, rounded down.
+    """An image as PIL and matplotlib take it: 8 bits, rounded down as torchvision does.
 
     Args:
         x: float (3, H, W) in [0, 1].
@@ -156,16 +157,21 @@ def to_uint8(x: Tensor) -> np.ndarray:
 
 
 def save_image(x: Tensor, path: str | Path) -> None:
-    """Write an image as a file of 8 bits, as :func:`to_uint8` rounds; its suffix says the format.
+    """Write an image as a file of 8 bits, as :func:`to_uint8` rounds; what has its name is complete.
 
     Args:
         x: float (3, H, W) in [0, 1].
-        path: of the file.
+        path: of the file; its suffix says the format.
 
     Raises:
         ValueError: `x` is no such image; or no format has this suffix.
     """
-    Image.fromarray(to_uint8(x)).save(path)
+    path = Path(path)
+    pixels, suffixes = to_uint8(x), Image.registered_extensions()
+    if path.suffix.lower() not in suffixes:
+        raise ValueError(f"unknown file extension of {path}: no image format has it")
+    with atomic_write(path) as file:
+        Image.fromarray(pixels).save(file, suffixes[path.suffix.lower()])
 
 
 def luma(x: Tensor) -> Tensor:

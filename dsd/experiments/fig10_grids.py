@@ -18,11 +18,13 @@ from dsd.experiments.restorations import (
     loss_name,
     losses_network,
     over_images,
+    picture_name,
+    run_labels,
     tested_on,
     train_and_score,
     with_weights,
 )
-from dsd.experiments.style import Width, figure_width, pretty, strip
+from dsd.experiments.style import Width, draw_image, figure_width, pretty
 from dsd.restore.runs import CROPS, close_up, crop_of
 from dsd.restore.testing import pairs_of
 
@@ -54,7 +56,7 @@ def compute(
         raise ValueError(f"there is no close-up of {', '.join(unknown)}; there are: {', '.join(CROPS)}")
     table = train_and_score(config, runs, folder, sets, first=first, weights=weights, seed=seed, device=device)
     table = table[table.set.isin(list(sets))].reset_index(drop=True)
-    table = table.assign(image=table.image.astype(str), label=_labels(table))
+    table = table.assign(image=table.image.astype(str), label=run_labels(table))
     columns = ["run", *RUN, "label", "seed", "set", "image", "grid", "grid_clean"]
     folders = {
         str(label): REPOSITORY / folder / Variant(row.loss, row.layer, int(row.seed), row.backbone).name
@@ -65,8 +67,8 @@ def compute(
     for name in shown:
         of_set, _, image = name.partition("/")
         for label, run in folders.items():
-            images[_picture(name, label)] = _middle(crop_of(run, of_set, image), zoom)
-        images[_picture(name, TRUTH)] = _middle(_clean_crop(of_set, image), zoom)
+            images[picture_name(name, label)] = _middle(crop_of(run, of_set, image), zoom)
+        images[picture_name(name, TRUTH)] = _middle(_clean_crop(of_set, image), zoom)
     steps = {"steps": with_weights(config, weights).steps}
     network = losses_network(config, weights, device)
     return Computed(table[columns], network, tested_on(table), images, extra=steps)
@@ -120,7 +122,8 @@ def draw(result: Result, width: Width = "page") -> Figure:
         for axis in block.flat:
             axis.set_axis_off()
         for axis, label in zip(block.flat, labels, strict=False):
-            _draw_close_up(axis, result.images[_picture(name, label)])
+            axis.set_axis_on()
+            draw_image(axis, result.images[picture_name(name, label)])
             axis.set_title(label)
             if label != BICUBIC:
                 axis.set_xlabel(f"{own[label]:z.1f} dB".replace("-", "−"), fontsize=7)
@@ -147,24 +150,10 @@ def _listed(names: Sequence[str]) -> str:
     return ", ".join(name.replace("/", " ") for name in names)
 
 
-def _labels(table: pd.DataFrame) -> list[str]:
-    """What each run is called; its layer is said where a loss has several."""
-    several = table.groupby(["loss", "backbone"]).layer.transform("nunique") > 1
-    rows = zip(table.loss, table.backbone, table.layer, several, strict=True)
-    return [
-        loss_name(loss, backbone) + (f", {pretty(layer)}" if named else "") for loss, backbone, layer, named in rows
-    ]
-
-
 def _begun(table: pd.DataFrame) -> dict[str, str]:
     """What was not trained here, by label: its folder is called like it."""
     rows = table[table.loss.isin(["bicubic", "l1"])].drop_duplicates("label")
     return dict(zip(rows.label, rows.loss, strict=True))
-
-
-def _picture(name: str, label: str) -> str:
-    """Of a close-up; a file's name comes of it."""
-    return f"{name.replace('/', ' ')} {label}".replace(",", "").replace("(", "").replace(")", "")
 
 
 def _clean_crop(of_set: str, image: str) -> Tensor:
@@ -177,12 +166,6 @@ def _middle(image: Tensor, zoom: float) -> Tensor:
     height, width = (round(zoom * side) for side in image.shape[1:])
     top, left = (image.shape[1] - height) // 2, (image.shape[2] - width) // 2
     return image[:, top : top + height, left : left + width]
-
-
-def _draw_close_up(axis: Axes, image: Tensor) -> None:
-    axis.set_axis_on()
-    axis.imshow(image.permute(1, 2, 0).numpy(), interpolation="nearest")
-    strip(axis)
 
 
 def _draw_all(axis: Axes, result: Result, values: pd.DataFrame) -> None:

@@ -6,7 +6,6 @@ from itertools import cycle
 
 import matplotlib.pyplot as plt
 import pandas as pd
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
 
@@ -15,14 +14,15 @@ from dsd.experiments.provenance import Computed, Result
 from dsd.experiments.restorations import (
     LOSSES,
     Variant,
-    loss_name,
     losses_network,
     over_images,
+    picture_name,
+    run_labels,
     tested_on,
     train_and_score,
     with_weights,
 )
-from dsd.experiments.style import Width, figure_width, pretty, strip
+from dsd.experiments.style import Width, draw_image, figure_width, pretty
 from dsd.restore.config_files import load_config
 from dsd.restore.evaluate import Evaluator
 from dsd.restore.runs import close_up, crop_of
@@ -56,7 +56,7 @@ def compute(
     scores = train_and_score(config, runs, folder, sets, first=first, weights=weights, seed=seed, device=device)
     scores = scores[scores.set.isin(list(sets))].reset_index(drop=True)
     network = losses_network(config, weights, device)
-    labels = [_label(str(row.loss), str(row.backbone)) for row in scores.fillna({"backbone": ""}).itertuples()]
+    labels = [BLURRED if name == LOSSES["bicubic"] else name for name in run_labels(scores)]
     found = {name: scores[column] for name, column in MEASURES.items() if column in scores}  # LPIPS may be left out
     table = scores[["set", "image", "run"]].assign(image=scores.image.astype(str), label=labels, **found)
     table.loc[table.set.isin(SHIFTED), [name for name in found if name != "NIQE"]] = float("nan")
@@ -68,7 +68,7 @@ def compute(
         name, _, image = place.partition("/")
         for row in networks.itertuples():
             run = "bicubic" if row.label == BLURRED else "l1" if row.label == LOSSES["l1"] else str(row.run)
-            images[_picture(place, str(row.label))] = crop_of(REPOSITORY / folder / run, name, image)
+            images[picture_name(place, str(row.label))] = crop_of(REPOSITORY / folder / run, name, image)
     steps = {"first_steps": load_config(REPOSITORY / first).steps, "steps": with_weights(config, weights).steps}
     return Computed(table, network, tested_on(table), images, extra=steps)
 
@@ -111,7 +111,7 @@ def draw(result: Result, width: Width = "page") -> Figure:
         name, _, image = place.partition("/")
         of_image = result.table[(result.table.set == name) & (result.table.image.astype(str) == image)]
         for axis, label in zip(row, labels, strict=True):
-            _draw_close_up(axis, result.images[_picture(place, label)])
+            draw_image(axis, result.images[picture_name(place, label)])
             axis.set_xlabel(_numbers(of_image, label), fontsize=7, labelpad=2)
         row[0].set_ylabel(name)
     for axis, label in zip(axes[0], labels, strict=True):
@@ -137,15 +137,6 @@ def caption(result: Result) -> str:
     )
 
 
-def _label(loss: str, backbone: str) -> str:
-    return BLURRED if loss == "bicubic" else loss_name(loss, backbone)
-
-
-def _picture(place: str, label: str) -> str:
-    """The name of a close-up."""
-    return f"{place.replace('/', ' ')} {label}"
-
-
 def _labels(result: Result) -> list[str]:
     return list(dict.fromkeys(result.table.label))
 
@@ -164,7 +155,7 @@ def _sharp_images(sets: Mapping[str, int | None], shown: Sequence[str]) -> tuple
                 (value,) = evaluator(pair.clean[None], notes={}).values()
                 yield {"set": name, "image": pair.image, "label": SHARP, "run": "", "NIQE": value.item()}
                 if f"{name}/{pair.image}" in shown:
-                    images[_picture(f"{name}/{pair.image}", SHARP)] = close_up(pair.clean, name, pair.image)
+                    images[picture_name(f"{name}/{pair.image}", SHARP)] = close_up(pair.clean, name, pair.image)
 
     return pd.DataFrame(list(rows())).drop_duplicates(["set", "image"]), images
 
@@ -177,11 +168,6 @@ def _numbers(of_image: pd.DataFrame, label: str) -> str:
             value = of_image[of_image.label == label][name].mean()
             lines.append("" if math.isnan(value) else f"{name} {value:{digits}}".replace(" 0.", " ."))
     return "\n".join(lines)
-
-
-def _draw_close_up(axis: Axes, image: Tensor) -> None:
-    axis.imshow(image.permute(1, 2, 0).numpy(), interpolation="nearest")
-    strip(axis)
 
 
 def _draw_all(figure: plt.Figure, result: Result) -> None:

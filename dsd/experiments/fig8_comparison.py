@@ -20,8 +20,8 @@ from dsd.backbones.any import FeatureExtractor
 from dsd.data.images import load_image
 from dsd.data.restoration_sets import results_of
 from dsd.experiments.provenance import Computed, Result
-from dsd.experiments.restorations import tested_on
-from dsd.experiments.style import Width, figure_width, strip
+from dsd.experiments.restorations import picture_name, tested_on
+from dsd.experiments.style import Width, draw_image, figure_width
 from dsd.paths import find_folder
 from dsd.resize import downscale, enlarge
 from dsd.restore.apply import restore
@@ -61,12 +61,12 @@ def compute(
     for name, part in shown.items():
         pair = _find(name)
         clean = pair.clean[None]
-        images[_picture(name, WHOLE)] = downscale(clean, SHRUNK)[0].clamp(0, 1)
+        images[picture_name(name, WHOLE)] = downscale(clean, SHRUNK)[0].clamp(0, 1)
         for method, restored in _restored(name, pair, networks, methods):
             values = evaluator(restored, clean, notes={})
             row = {"set": name.partition("/")[0], "image": pair.image, "method": method}
             rows.append(row | {key: values[key].item() if key in values else float("nan") for key in VALUES})
-            images[_picture(name, method)] = _cut(restored[0], part, name)
+            images[picture_name(name, method)] = _cut(restored[0], part, name)
     about = {label: network.about for label, network in networks.items()}
     table = pd.DataFrame(rows)
     return Computed(
@@ -102,7 +102,7 @@ def draw(result: Result, width: Width = "page") -> Figure:
         _draw_whole(figure.add_subplot(grid[line, :wide]), result, name)
         for index, row in enumerate(rows.itertuples(), wide):
             axis = figure.add_subplot(grid[line + index // columns, index % columns])
-            _draw_close_up(axis, result.images[_picture(name, str(row.method))], row)
+            _draw_close_up(axis, result.images[picture_name(name, str(row.method))], row)
         line += lines[name]
     return figure
 
@@ -200,28 +200,21 @@ def _cut(image: Tensor, part: Sequence[int], name: str) -> Tensor:
     return cut
 
 
-def _picture(name: str, method: str) -> str:
-    """Of a close-up; a file's name comes of it."""
-    return f"{name.replace('/', ' ')} {method}"
-
-
 def _draw_whole(axis: Axes, result: Result, name: str) -> None:
     """The image, with a frame around what is shown."""
     top, left, side = (place / SHRUNK for place in result.parameters["shown"][name])
-    axis.imshow(result.images[_picture(name, WHOLE)].permute(1, 2, 0).numpy())
+    draw_image(axis, result.images[picture_name(name, WHOLE)])
     for color, thick in (("black", 1.8), ("white", 0.8)):
         axis.add_patch(Rectangle((left, top), side, side, fill=False, edgecolor=color, linewidth=thick))
     axis.set_title(name.replace("/", " "))
     axis.set_anchor("N")
-    strip(axis)
 
 
 def _draw_close_up(axis: Axes, image: Tensor, row: Any) -> None:
     """The framed part, with the numbers of the whole image."""
-    axis.imshow(image.permute(1, 2, 0).numpy(), interpolation="nearest")
+    draw_image(axis, image)
     axis.set_title(row.method)
     measured = {key: getattr(row, key) for key in (["niqe"] if row.method == TRUTH else VALUES)}
     texts = [VALUES[key].format(value) for key, value in measured.items() if not isnan(value)]
     axis.set_xlabel("\n".join(texts), fontsize=7, linespacing=1.1)
     axis.set_anchor("N")
-    strip(axis)

@@ -12,7 +12,7 @@ import pandas as pd
 from dsd.backbones import load_backbone
 from dsd.backbones.base import Backbone
 from dsd.experiments.catalogue import REPOSITORY
-from dsd.experiments.style import MEASURES
+from dsd.experiments.style import MEASURES, pretty
 from dsd.restore.config import Config
 from dsd.restore.config_files import load_config
 from dsd.restore.runs import model_scores, run_scores, with_loss
@@ -101,6 +101,25 @@ def loss_name(loss: str, backbone: str = "") -> str:
         ('DSD', 'DSD (lite)', 'Perceptual only')
     """
     return LOSSES[loss] + (f" ({backbone})" if backbone else "")
+
+
+def run_labels(scores: pd.DataFrame) -> list[str]:
+    """What each row's run is called; its layer is said where a loss has several."""
+    several = scores.groupby(["loss", "backbone"]).layer.transform("nunique") > 1
+    rows = zip(scores.loss, scores.backbone, scores.layer, several, strict=True)
+    return [
+        loss_name(loss, backbone) + (f", {pretty(layer)}" if named else "") for loss, backbone, layer, named in rows
+    ]
+
+
+def picture_name(place: str, label: str) -> str:
+    """What a close-up is called among a result's images, and so what its file is called.
+
+    Example:
+        >>> picture_name("Set14/baboon", "DSD (lite)")
+        'Set14 baboon DSD lite'
+    """
+    return f"{place.replace('/', ' ')} {label}".translate(str.maketrans("", "", ",()"))
 
 
 def with_texts(table: pd.DataFrame, *columns: str) -> pd.DataFrame:

@@ -103,6 +103,12 @@ def draw_close_up(whole: Axes, close: Axes, image: Tensor, zoom: Sequence[float]
         strip(axis)
 
 
+def draw_image(axis: Axes, image: Tensor) -> None:
+    """Draw an image, float (3, H, W) in [0, 1], pixel by pixel and without ticks."""
+    axis.imshow(image.permute(1, 2, 0).numpy(), interpolation="nearest")
+    strip(axis)
+
+
 def strip(axis: Axes) -> None:
     """Take ticks, grid and frame from a picture."""
     axis.set(xticks=[], yticks=[])

@@ -1,7 +1,7 @@
 """Table 1 in print: the correlations of each set of images as Markdown and as LaTeX."""
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ import pandas as pd
 
 from dsd import paper
 from dsd.experiments.catalogue import REPOSITORY
+from dsd.experiments.markdown import markdown_table
 from dsd.experiments.output import environment, latex
 from dsd.experiments.provenance import Result
 from dsd.experiments.style import pretty
@@ -96,22 +97,6 @@ def _arranged(rows: pd.DataFrame, cell: Callable[[Mapping[str, Any]], str]) -> p
 def markdown(cells: pd.DataFrame) -> str:
     """Measures × layers as Markdown."""
     return markdown_table(["Measure", *cells.columns], cells.itertuples())
-
-
-def markdown_table(head: Sequence[str], rows: Iterable[Iterable[str]]) -> str:
-    """A table of text as Markdown.
-
-    Args:
-        head: names of the columns.
-        rows: each as long as the head.
-
-    Example:
-        >>> print(markdown_table(["a", "b"], [["1", "2"]]), end="")
-        | a | b |
-        | --- | --- |
-        | 1 | 2 |
-    """
-    return "".join(f"| {' | '.join(line)} |\n" for line in (head, ["---"] * len(head), *rows))
 
 
 def tabular(rows: pd.DataFrame, title: str) -> str:

@@ -9,10 +9,11 @@ from torch import Tensor
 
 from dsd import paper
 from dsd.experiments.catalogue import REPOSITORY
+from dsd.experiments.markdown import markdown_table
 from dsd.experiments.output import environment, latex
 from dsd.experiments.provenance import Result
 from dsd.experiments.style import pretty
-from dsd.experiments.tab1_tables import markdown_table, set_name, short, symbol
+from dsd.experiments.tab1_tables import set_name, short, symbol
 from dsd.noref.q_dsd import QDSD
 from dsd.noref.regressor import LAYERS
 

@@ -10,11 +10,11 @@ from scipy.stats import t as student
 
 from dsd import paper
 from dsd.experiments.catalogue import REPOSITORY
+from dsd.experiments.markdown import markdown_table
 from dsd.experiments.output import environment, latex
 from dsd.experiments.provenance import Result
 from dsd.experiments.restorations import LOSSES, loss_name, over_images, with_texts
 from dsd.experiments.style import pretty
-from dsd.experiments.tab1_tables import markdown_table
 from dsd.restore.evaluate import MEASURES
 
 AUTHORS = ("psnr_y_authors", "lpips_authors", "niqe_authors")  # Table 3's

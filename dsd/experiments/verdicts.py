@@ -13,9 +13,9 @@ from dsd.experiments.fig3_extremes import of_panel
 from dsd.experiments.fig4_matching import sharpness
 from dsd.experiments.fig10_grids import against_dsd
 from dsd.experiments.fig11_deblurring import differences
+from dsd.experiments.markdown import markdown_table
 from dsd.experiments.provenance import Result, load_result
 from dsd.experiments.style import pretty
-from dsd.experiments.tab1_tables import markdown_table
 from dsd.experiments.verdict import DIRECTION, NOT, OTHER_DATA, UNDECIDED, Verdict, origin_of
 from dsd.experiments.verdicts_tables import figure9, table1, table2, table3
 from dsd.quality.follows import followed, follows, intervals
