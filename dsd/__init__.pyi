@@ -1,3 +1,4 @@
+from .attribution import dsd_attribution
 from .backbones import BACKBONES, load_backbone
 from .backbones.any import FeatureExtractor
 from .backbones.lite import VGG19Lite
@@ -50,6 +51,7 @@ __all__ = [
     "VGG19Lite",
     "create_metric",
     "downscale",
+    "dsd_attribution",
     "dsd_matrices",
     "dsd_norm",
     "full_precision",

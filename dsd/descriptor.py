@@ -47,7 +47,7 @@ def reduce_scales(
         ValueError: `x` is not an image batch, not where the network is, or too small for the deepest layer at the
             largest alpha.
     """
-    _check(x, backbone, check_alphas(list(layers)), check_values=False, name=name)
+    check_input(x, backbone, check_alphas(list(layers)), check_values=False, name=name)
     at_once = max(1, PIXELS_AT_ONCE // x[0, 0].numel()) if x.device.type == "cpu" else len(x)
     with full_precision():
         parts = [
@@ -64,7 +64,20 @@ def reduce_scales(
     return {key: torch.cat([part[key] for part in parts]) for key in parts[0]}
 
 
-def _check(x: Tensor, backbone: Backbone, alpha: float, *, check_values: bool, name: str = "x") -> None:
+def check_input(x: Tensor, backbone: Backbone, alpha: float, *, check_values: bool, name: str = "x") -> None:
+    """Refuse what :func:`reduce_scales` cannot take, and, if asked to, values outside [0, 1].
+
+    Args:
+        x: images, to be float (N, 3, H, W).
+        backbone: the network that they are for.
+        alpha: the largest scaling factor.
+        check_values: refuse values outside [0, 1], too.
+        name: what messages call `x`.
+
+    Raises:
+        TypeError: `x` is no tensor, `backbone` no network.
+        ValueError: `x` is not such a batch, not where the network is, or too small for it at this alpha.
+    """
     if not isinstance(backbone, Backbone):
         raise TypeError(f"backbone must be a network (load_backbone makes one), got {backbone!r}")
     check_images(x, name, smallest=backbone.smallest, alpha=alpha, device=backbone.device, check_values=check_values)
@@ -98,7 +111,7 @@ def gram_matrices(
         {('relu1_2', 1): (1, 64, 64), ('relu2_1', 1): (1, 128, 128), ('relu1_2', 2): (1, 64, 64), \
 ('relu2_1', 2): (1, 128, 128)}
     """
-    _check(x, backbone, check_alphas(alphas), check_values=False)
+    check_input(x, backbone, check_alphas(alphas), check_values=False)
     return reduce_scales(  # type: ignore[return-value]
         x,
         backbone,
@@ -141,7 +154,7 @@ def dsd_matrices(
         >>> dsd_matrices(x, VGG19(("relu2_1",), weights="random"))["relu2_1", 2].shape
         torch.Size([2, 128, 128])
     """
-    _check(x, backbone, check_factors(alphas), check_values=check_values)
+    check_input(x, backbone, check_factors(alphas), check_values=check_values)
     scales = gram_matrices(x, backbone, (1, *alphas), normalize)
     return {(layer, alpha): scales[layer, 1] - scales[layer, alpha] for alpha in alphas for layer in backbone.layers}
 

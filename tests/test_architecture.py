@@ -12,6 +12,7 @@ import pytest
 from tests.conftest import REPOSITORY
 
 IDEA = {
+    "attribution",
     *("atomic", "backbones", "checkpoint", "checks", "contextual", "descriptor", "gram", "losses", "optimize"),
     *("paper", "paths", "precision", "resize", "versions"),
 }
