@@ -206,7 +206,7 @@ def _draw_whole(axis: Axes, result: Result, name: str) -> None:
     draw_image(axis, result.images[picture_name(name, WHOLE)])
     for color, thick in (("black", 1.8), ("white", 0.8)):
         axis.add_patch(Rectangle((left, top), side, side, fill=False, edgecolor=color, linewidth=thick))
-    axis.set_title(name.replace("/", " "))
+    axis.set_title(name.replace("/", "\n"), fontsize=7)
     axis.set_anchor("N")
 
 

@@ -54,7 +54,7 @@ SMALL = {
 PICTURES = {
     "fig4": {f"fig4_{image}.png" for image in ("content", "reference", "DSD", "Style-pyramid")},
     "fig6": {f"fig6_step-{step}.png" for step in (0, 1, 2)},
-    "fig8": {f"fig8_embedded-brick-{image}.png" for image in ("Whole", "Bicubic", "L1", "Ground-truth")},
+    "fig8": {f"fig8_embedded-brick-{image}.png" for image in ("Whole", "Bicubic", "L1", "DSD", "Ground-truth")},
     "fig10": {
         f"fig10_embedded-brick-{image}.png" for image in ("Bicubic", "L1-model", "Perceptual-only", "Ground-truth")
     },
