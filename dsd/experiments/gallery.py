@@ -12,8 +12,8 @@ from pathlib import Path
 from PIL import Image
 
 from dsd.atomic import atomic_write
+from dsd.cite.stamp import summary
 from dsd.experiments.catalogue import PRESETS, REPOSITORY, Experiment, list_experiments
-from dsd.experiments.output import summary
 
 FIGURES = REPOSITORY / "figures"
 
