@@ -51,7 +51,7 @@ def origin_of(result: Result, same_data: bool | None = None) -> dict[str, str]:
     """
     about = result.provenance
     if same_data is None:
-        same_data = all(str(data["dataset"]).startswith(PAPERS_SETS) for data in about["datasets"].values())
+        same_data = all(str(data.get("dataset")).startswith(PAPERS_SETS) for data in about["datasets"].values())
     torchvision = TORCHVISION_FILE.stem.removeprefix("vgg19-")  # begins with the file's SHA-256
     weights = about["weights_sha256"].startswith(torchvision)
     made = (about.get("commit"), result.parameters.get("preset"), about.get("backbone"))
