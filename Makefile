@@ -1,7 +1,7 @@
 # Every target first brings up its environment by itself; `make` alone lists the targets.
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: env lock figures gallery lite test lint format bench clean help FORCE
+.PHONY: env lock figures gallery report lite test lint format bench clean help FORCE
 
 # Whatever variables hold is text, which neither make nor a shell expands: `:=` with $(value) takes it as it is, and
 # recipes read it out of the environment, in quotes. `override`: the rest is not to be set from outside.
@@ -63,6 +63,8 @@ override BELOW := $(shell find dsd configs -path dsd/experiments -prune -o \( -n
 figures: ## render every figure and table of the paper
 gallery: $(READY) ## write figures/README.md and the README's table out of what was rendered
 	$(PYTHON) -m dsd.experiments gallery
+report: $(READY) ## write report.html and report.pdf about what was rendered, beside it
+	$(PYTHON) -m dsd.experiments report $(OUT)
 
 # A target for each experiment, and the files of its own that it depends on.
 include build/experiments.mk

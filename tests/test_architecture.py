@@ -16,7 +16,7 @@ IDEA = {
     *("atomic", "backbones", "checkpoint", "checks", "contextual", "descriptor", "gram", "losses", "optimize"),
     *("paper", "paths", "precision", "resize", "versions"),
 }
-SERVICES = {"cli", "data", "distil", "noref", "quality", "restore", "scan", "training"}
+SERVICES = {"cite", "cli", "data", "distil", "noref", "quality", "restore", "scan", "training"}
 STOREYS = {**dict.fromkeys(IDEA, 0), **dict.fromkeys(SERVICES, 1), "experiments": 2}
 # What the idea may import from outside at the top of a module; what only some function needs, it imports itself.
 OUTSIDE = {"torch", "numpy", "safetensors", "tqdm"}

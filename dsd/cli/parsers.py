@@ -70,6 +70,15 @@ def command_line() -> argparse.ArgumentParser:
             "Without --hr: NIQE only.",
         )
     )
+    _add_cite(
+        commands.add_parser(
+            "cite",
+            help="caption, BibTeX and LaTeX of a figure that `make` rendered",
+            description="Read the stamp in a figure's file: what it shows and how it came about. Print its caption, "
+            "BibTeX of the paper and of this software, and LaTeX that places it. A file without a stamp, or one that "
+            "is not what was stamped, is an error.",
+        )
+    )
     training = commands.add_parser("train", help="train a network").add_subparsers(metavar="NETWORK", required=True)
     _add_train_lite(
         training.add_parser(
@@ -205,6 +214,11 @@ def _add_restore(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--overwrite", action="store_true", help="restore again what OUT has already")
     parser.add_argument("--device", default="auto", help=DEVICES)
+
+
+def _add_cite(parser: argparse.ArgumentParser) -> None:
+    _set_run(parser, "dsd.cli.cite:run")
+    parser.add_argument("file", type=Path, metavar="FILE", help="figure.png, .pdf, .json or .csv")
 
 
 def _add_backbone(parser: argparse.ArgumentParser) -> None:

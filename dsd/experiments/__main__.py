@@ -42,6 +42,8 @@ def main(arguments: list[str] | None = None) -> None:
             help=f"take PRESET, IMAGES, {', '.join(FROM_ENVIRONMENT)} from the environment where they are set",
         )
     commands.add_parser("list", help="names and titles")
+    reporting = commands.add_parser("report", help="write report.html and report.pdf beside a folder's figures")
+    reporting.add_argument("folder", type=Path, help="figures/sample, say")
     commands.add_parser("gallery", help="write figures/README.md, and the README's table, out of what was rendered")
     options = parser.parse_args(arguments)
     try:
@@ -63,6 +65,8 @@ def prepare(options: argparse.Namespace) -> Callable[[], None]:
             return partial(print, *titles, sep="\n")
         case "gallery":
             return write_pages
+        case "report":
+            return partial(write_report, options.folder)
     return prepare_run(options)
 
 
@@ -72,6 +76,21 @@ def write_pages() -> None:
 
     gallery.write()
     verdicts.write()
+
+
+def write_report(folder: Path) -> None:
+    """Write a folder's report, and its PDF where this machine can.
+
+    Raises:
+        SystemExit: there is nothing to report, or a figure's file is not what was stamped.
+    """
+    from dsd.experiments import report, report_pdf
+
+    try:
+        print(page := report.write(folder))
+        print(report_pdf.write_pdf(page) or report_pdf.MISSING)
+    except ValueError as error:
+        raise SystemExit(str(error)) from None
 
 
 def prepare_run(options: argparse.Namespace) -> Callable[[], None]:

@@ -12,8 +12,8 @@ from pathlib import Path
 from PIL import Image
 
 from dsd.atomic import atomic_write
+from dsd.cite.stamp import summary
 from dsd.experiments.catalogue import PRESETS, REPOSITORY, Experiment, list_experiments
-from dsd.experiments.output import summary
 
 FIGURES = REPOSITORY / "figures"
 
@@ -80,8 +80,15 @@ def page() -> str:
     titles = dict.fromkeys(experiment.title for experiment, _ in rendered)
     contents = "\n".join(f"- [{title}](#{anchor(title)})" for title in titles)
     about = "Written by `make gallery` out of the notebooks and of what they rendered; not to be edited."
+    reports = [FIGURES / preset / "report.html" for preset in PRESETS[1:]]
+    links = [
+        f"The [report of the {path.parent.name} preset]({path.parent.name}/report.html) has the paper's claims, every "
+        "printed number, verdicts and what may be contested, on one page to download."
+        for path in reports
+        if path.is_file()
+    ]
     entries = [entry(experiment, folder) for experiment, folder in rendered]
-    return "\n\n".join(["# Figures and tables", about, contents, *entries]).rstrip() + "\n"
+    return "\n\n".join(["# Figures and tables", about, *links, contents, *entries]).rstrip() + "\n"
 
 
 def write() -> None:

@@ -19,7 +19,9 @@ import torch
 from torch import Tensor
 
 import dsd
+from dsd.atomic import atomic_write
 from dsd.backbones.base import Backbone
+from dsd.cite.stamp import FILES, check_files, file_digest, seal
 from dsd.data.images import load_image, save_image
 from dsd.data.views import Photographs
 from dsd.experiments.catalogue import REPOSITORY, experiment_name, find_experiment
@@ -104,12 +106,14 @@ def load_or_compute(experiment: ModuleType, parameters: Mapping[str, Any], out_d
 
     Raises:
         FileNotFoundError: `redraw` has no such files.
+        ValueError: its table or pictures are not those that were computed.
     """
     name = _name(experiment)
     folder = REPOSITORY / out_dir
     folder.mkdir(parents=True, exist_ok=True)
     if parameters["redraw"]:
         result = load_result(name, REPOSITORY / parameters["redraw"])
+        check_files(result.provenance, REPOSITORY / parameters["redraw"])
         save_images(result.images, name, folder)
         return result
     arguments = inspect.signature(experiment.compute).parameters
@@ -118,8 +122,8 @@ def load_or_compute(experiment: ModuleType, parameters: Mapping[str, Any], out_d
     computed = experiment.compute(**{key: kept[key] for key in kept if key in arguments})
     seconds = time.monotonic() - start
     origin = provenance(kept, computed.backbone, computed.datasets, seconds) | computed.extra
-    save_table(computed.table, origin, name, folder)
     save_images(computed.images, name, folder)
+    save_table(computed.table, origin, name, folder)
     if computed.checkpoints is not None:
         shutil.rmtree(computed.checkpoints, ignore_errors=True)
     return load_result(name, folder)
@@ -168,18 +172,21 @@ def checkpoints(name: str, settings: Mapping[str, Any], backbone: Backbone) -> P
 
 
 def save_table(table: pd.DataFrame, origin: Mapping[str, Any], name: str, folder: str | Path) -> None:
-    """Write name.csv (the numbers) and name.json (provenance).
+    """Write name.csv (the numbers) and name.json (provenance, with the digests of the table and of the pictures).
 
     Args:
         table: the numbers.
         origin: what :func:`provenance` returned.
         name: of the figure, ``fig2``.
-        folder: where to.
+        folder: where to; its pictures are written before.
     """
     target = Path(folder) / name
     table.to_csv(target.with_suffix(".csv"), index=False, float_format="%.6g")
-    text = json.dumps(origin, indent=2, ensure_ascii=False)
-    target.with_suffix(".json").write_text(text + "\n", encoding="utf-8")
+    files = [target.with_suffix(".csv"), *sorted(target.parent.glob(f"{name}_*.png"))]
+    about = dict(origin) | {FILES: {path.name: file_digest(path) for path in files}}
+    text = json.dumps(seal(about), indent=2, ensure_ascii=False)
+    with atomic_write(target.with_suffix(".json"), "w", encoding="utf-8") as file:
+        file.write(text + "\n")
 
 
 def save_images(images: Mapping[str, Tensor], name: str, folder: str | Path) -> None:

@@ -9,9 +9,10 @@ import numpy as np
 import pandas as pd
 
 from dsd import paper
+from dsd.cite.latex import latex
 from dsd.experiments.catalogue import REPOSITORY
 from dsd.experiments.markdown import markdown_table
-from dsd.experiments.output import environment, latex
+from dsd.experiments.output import environment
 from dsd.experiments.provenance import Result
 from dsd.experiments.style import pretty
 from dsd.quality.comparison import column

@@ -8,9 +8,10 @@ import torch
 from torch import Tensor
 
 from dsd import paper
+from dsd.cite.latex import latex
 from dsd.experiments.catalogue import REPOSITORY
 from dsd.experiments.markdown import markdown_table
-from dsd.experiments.output import environment, latex
+from dsd.experiments.output import environment
 from dsd.experiments.provenance import Result
 from dsd.experiments.style import pretty
 from dsd.experiments.tab1_tables import set_name, short, symbol

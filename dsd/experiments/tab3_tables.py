@@ -9,9 +9,10 @@ import pandas as pd
 from scipy.stats import t as student
 
 from dsd import paper
+from dsd.cite.latex import latex
 from dsd.experiments.catalogue import REPOSITORY
 from dsd.experiments.markdown import markdown_table
-from dsd.experiments.output import environment, latex
+from dsd.experiments.output import environment
 from dsd.experiments.provenance import Result
 from dsd.experiments.restorations import LOSSES, loss_name, over_images, with_texts
 from dsd.experiments.style import pretty

@@ -3,6 +3,7 @@
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from dsd import paper
@@ -10,11 +11,24 @@ from dsd.experiments.fig9_points import TRUTH, points_of
 from dsd.experiments.provenance import Result
 from dsd.experiments.style import pretty
 from dsd.experiments.tab1_tables import correlations_of, set_name, sets_of, short
-from dsd.experiments.tab2_tables import printed
+from dsd.experiments.tab2_tables import OTHER_MODEL, WHOLE, printed
 from dsd.experiments.tab3_tables import AUTHORS, NOISE, WORDS, differences, digits, first_set, rows_of
-from dsd.experiments.verdict import DIRECTION, NOT, OTHER_DATA, UNDECIDED, Verdict, origin_of
+from dsd.experiments.verdict import (
+    DIRECTION,
+    NOT,
+    OTHER_DATA,
+    OTHER_LAYER,
+    UNDECIDED,
+    Verdict,
+    judge_numbers,
+    origin_of,
+)
 
 AMONG_BEST = 3  # so many ranks
+HIGHEST = "the highest correlation"
+OTHER_RATINGS = "images and ratings of other sets than PieAPP"
+CLOSE = 0.02  # correlations are the same number: the paper's images come with random noise
+SHORT = "short trainings, other photographs"
 COMPARED = (  # in Table 1
     (("DSD_2", "relu5_1"), ("DSD_2", "relu2_1")),
     (("DSD_2", "relu5_1"), ("LPIPS", "alexnet")),
@@ -25,54 +39,93 @@ COMPARED = (  # in Table 1
 )
 
 
-def table1(result: Result) -> Iterator[Verdict]:
-    """The measures' correlations, the highest one, and differences that the text claims."""
-    table, origin = result.table, origin_of(result)
+def table1(result: Result | None) -> Iterator[Verdict]:
+    """The measures' correlations, the highest one, and differences that the text claims.
+
+    Args:
+        result: None where there is none yet.
+    """
+    if result is None:
+        yield from _table1_alone()
+        return
+    origin = origin_of(result)
     sets = {name: correlations_of(result, name) for name in sets_of(result)}
-    layers = " / ".join(pretty(layer).removeprefix("ReLU") for layer in paper.FULL_REFERENCE["layers"])
     for measure, values_there in paper.TABLE1.items():
         own = {name: rows[rows.measure == measure].set_index("layer").pearson for name, rows in sets.items()}
-        here = "; ".join(f"{set_name(name)} {_numbers(values[list(values_there)])}" for name, values in own.items())
-        of = f"{measure}, ReLU {layers}" if len(values_there) > 1 else measure
-        yield Verdict("Tab. 1", of, _numbers(pd.Series(values_there)), here, **origin, verdict=OTHER_DATA)
+        here = "; ".join(
+            f"{set_name(name)} {_numbers(values.reindex(list(values_there)))}" for name, values in own.items()
+        )
+        pairs = [
+            (float(values.get(layer, np.nan)), value)
+            for values in own.values()
+            for layer, value in values_there.items()
+        ]
+        verdict = judge_numbers(pairs, origin, CLOSE)
+        number, why = _numbers(pd.Series(values_there)), why_of(verdict)
+        yield Verdict("Tab. 1", _of(measure), number, here, **origin, verdict=verdict, why=why)
     theirs = _highest(next(iter(sets.values())), "paper")
     ours = {name: _highest(rows, "pearson") for name, rows in sets.items()}
     here = "; ".join(f"{set_name(name)} {_cell(row, 'pearson')}" for name, row in ours.items())
     same = [all(row[key] == theirs[key] for row in ours.values()) for key in ("measure", "layer")]
-    verdict = DIRECTION if all(same) else "same measure, other layer" if same[0] else NOT
-    number = _cell(theirs, "paper")
-    yield Verdict("Tab. 1", "the highest correlation", number, here, **origin, verdict=verdict)
+    verdict = DIRECTION if all(same) else OTHER_LAYER if same[0] else NOT
+    yield Verdict(
+        "Tab. 1", HIGHEST, _cell(theirs, "paper"), here, **origin, verdict=verdict, why="on every set of images"
+    )
     paddings = next(iter(sets.values())).drop_duplicates("measure").set_index("measure").padding
-    further = table[table.kind == "next reference"]
-    names = zip(further.measure + " " + further.layer + " " + further.padding, further.minus, strict=True)
-    bounds = further[["pearson", "pearson_low", "pearson_high"]].to_numpy().tolist()
-    differences = dict(zip(names, bounds, strict=True))
+    bounds = next_references(result)
     for one, other in COMPARED:
         gap = paper.TABLE1[one[0]][one[1]] - paper.TABLE1[other[0]][other[1]]
-        keys = [f"{measure} {layer} {paddings[measure]}" for measure, layer in (one, other)]
-        says = " − ".join(f"{measure} at {pretty(layer)}" for measure, layer in (one, other))
-        says = says.replace("LPIPS at alexnet", "LPIPS (AlexNet)")
-        yield _compared("Tab. 1", says, gap, _difference(differences, *keys), origin)
+        keys = [f"{measure} {layer} {paddings.get(measure, '')}" for measure, layer in (one, other)]
+        yield _compared("Tab. 1", _minus(one, other), gap, _difference(bounds, *keys), origin)
 
 
-def table2(result: Result) -> Iterator[Verdict]:
-    """The measures' correlations, and how far DSD_4 is ahead of others."""
-    origin, cells = origin_of(result), printed(result)
-    for measure, (number, *own) in zip(cells.index, cells.itertuples(index=False), strict=True):
-        here = "; ".join(f"{name} {cell}" for name, cell in zip(cells.columns[1:], own, strict=True))
+def _table1_alone() -> Iterator[Verdict]:
+    """What the paper prints, with nothing beside it."""
+    for measure, values in paper.TABLE1.items():
+        yield Verdict("Tab. 1", _of(measure), _numbers(pd.Series(values)))
+    cells = [(value, measure, layer) for measure, values in paper.TABLE1.items() for layer, value in values.items()]
+    value, measure, layer = max(cells)
+    yield Verdict("Tab. 1", HIGHEST, f"{measure} at {pretty(layer)}, {short(value)}")
+    for one, other in COMPARED:
+        gap = paper.TABLE1[one[0]][one[1]] - paper.TABLE1[other[0]][other[1]]
+        yield _compared("Tab. 1", _minus(one, other), gap, None, {})
+
+
+def next_references(result: Result) -> dict[tuple[str, str], list[float]]:
+    """Differences of two columns' correlations on one more reference: mean, low, high; {} where one is all there is."""
+    rows = result.table[result.table.kind == "next reference"]
+    names = zip(rows.measure + " " + rows.layer + " " + rows.padding, rows.minus, strict=True)
+    return dict(zip(names, rows[["pearson", "pearson_low", "pearson_high"]].to_numpy().tolist(), strict=True))
+
+
+def table2(result: Result | None) -> Iterator[Verdict]:
+    """The measures' correlations, and how far DSD_4 is ahead of others; `result`: None where there is none yet."""
+    cells = None if result is None else printed(result)
+    origin = {} if result is None else origin_of(result)
+    for measure, value in paper.TABLE2.items():
+        number = short(value) + (" (another model)" if measure in OTHER_MODEL else "")
         says = f"{measure}, without a reference"
         if measure == "Ma":
-            yield Verdict("Tab. 2", f"{says} (a cited value)", number)
-        elif measure in paper.TABLE2:
-            yield Verdict("Tab. 2", says, number, here, **origin, verdict=OTHER_DATA)
-    rows = result.table[result.table.kind == "next reference"]
-    names = zip(rows.measure, rows.minus.str.rsplit(n=1).str[0], strict=True)
-    bounds = dict(zip(names, rows[["pearson", "pearson_low", "pearson_high"]].to_numpy().tolist(), strict=True))
+            yield Verdict("Tab. 2", f"{says} (a cited value)", number, why="its code and model are not here")
+        elif result is None or cells is None or measure not in cells.index:
+            yield Verdict("Tab. 2", says, number)
+        else:
+            here = "; ".join(f"{name} {cells[name][measure]}" for name in cells.columns[1:])
+            whole = result.table[(result.table.kind == "correlation") & result.table.place.isin(WHOLE)]
+            own = whole.pearson[whole.measure == measure].tolist()
+            verdict = judge_numbers([(correlation, value) for correlation in own], origin, CLOSE)
+            if measure in OTHER_MODEL:
+                verdict = OTHER_DATA
+            yield Verdict("Tab. 2", says, number, here, **origin, verdict=verdict, why=why_of(verdict))
+    bounds = {}
+    if result is not None:
+        rows = result.table[result.table.kind == "next reference"]
+        names = zip(rows.measure, rows.minus.str.rsplit(n=1).str[0], strict=True)
+        bounds = dict(zip(names, rows[["pearson", "pearson_low", "pearson_high"]].to_numpy().tolist(), strict=True))
     for one, other in (("DSD_4", "DSD_2"), ("DSD_4", "NIQE")):
-        number = paper.TABLE2[one] - paper.TABLE2[other]
-        yield _compared(
-            "Tab. 2", f"{one} − {other}, without a reference", number, _difference(bounds, one, other), origin
-        )
+        gap = paper.TABLE2[one] - paper.TABLE2[other]
+        says = f"{one} − {other}, without a reference"
+        yield _compared("Tab. 2", says, gap, _difference(bounds, one, other), origin)
 
 
 def table3(result: Result | None) -> Iterator[Verdict]:
@@ -91,7 +144,7 @@ def table3(result: Result | None) -> Iterator[Verdict]:
         return
     origin, name = origin_of(result), first_set(result)
     here = " / ".join(digits(measure, float(own[measure]["DSD"])) for measure in AUTHORS)
-    yield Verdict("Tab. 3", says, number, f"{name} {here}", **origin, verdict=OTHER_DATA)
+    yield Verdict("Tab. 3", says, number, f"{name} {here}", **origin, verdict=OTHER_DATA, why=SHORT)
     gaps = differences(result, name).reset_index()
     gaps = gaps[(gaps.layer == pretty(layer)) & gaps.difference.isin([f"DSD − {loss}" for loss in paper.TABLE3])]
     for k, measure in enumerate(WORDS):
@@ -103,7 +156,7 @@ def table3(result: Result | None) -> Iterator[Verdict]:
         here = f"of {len(rows)} losses {len(lower)} are lower and {len(higher)} higher, beyond the noise of images"
         verdict = NOT if len(lower) > 1 else DIRECTION if len(higher) else UNDECIDED
         says = f"DSD is among the best in {measure} at {pretty(layer)}"
-        yield Verdict("Tab. 3", says, f"rank {rank} of {len(paper.TABLE3)}", here, **origin, verdict=verdict)
+        yield Verdict("Tab. 3", says, f"rank {rank} of {len(paper.TABLE3)}", here, **origin, verdict=verdict, why=SHORT)
     for k, measure in enumerate(WORDS):
         for row in gaps[(gaps.measure == measure) & (gaps.difference == "DSD − Style")].to_dict("records"):
             yield _from_style(measure, best[k] - paper.TABLE3["Style"][layer][k], NOISE[k], row, origin)
@@ -124,7 +177,8 @@ def figure9(result: Result | None) -> Iterator[Verdict]:
         f"{rows.index.nunique()}{which}; SSIM {row['ssim']:.3f}; {'' if row['on_front'] else 'not '}on the front"
     )
     verdict = DIRECTION if len(lower) < AMONG_BEST else NOT
-    yield Verdict("Fig. 9", says, "–", here, **origin_of(result), verdict=verdict)
+    why = f"our criterion: one of the {AMONG_BEST} lowest; short trainings"
+    yield Verdict("Fig. 9", says, "–", here, **origin_of(result), verdict=verdict, why=why)
 
 
 def _from_style(
@@ -138,15 +192,38 @@ def _from_style(
     same = DIRECTION if gap * row["mean"] > 0 else NOT
     verdict = same if row["beyond"] == "images and seeds" else UNDECIDED
     number, here = (text.replace("-", "−") for text in (number, here))
-    return Verdict("Tab. 3", f"{measure}: DSD − Style at ReLU2_2", number, here, **origin, verdict=verdict)
+    why = f"beyond the noise of images and of seeds; {SHORT}"
+    return Verdict("Tab. 3", f"{measure}: DSD − Style at ReLU2_2", number, here, **origin, verdict=verdict, why=why)
 
 
-def _compared(item: str, says: str, gap: float, bounds: Sequence[float], origin: Mapping[str, str]) -> Verdict:
+def _compared(item: str, says: str, gap: float, bounds: Sequence[float] | None, origin: Mapping[str, str]) -> Verdict:
     """A difference of correlations: the paper's, ours, and whether one more reference leaves it its sign."""
+    number = f"{gap:+.2f}".replace("-", "−")
+    if bounds is None:
+        return Verdict(item, says, number)
     middle, low, high = bounds
     verdict = UNDECIDED if low < 0 < high else DIRECTION if low * gap > 0 else NOT
-    number, here = (text.replace("-", "−") for text in (f"{gap:+.2f}", f"{middle:+.2f} [{low:+.2f}, {high:+.2f}]"))
-    return Verdict(item, says, number, here, **origin, verdict=verdict)
+    here = f"{middle:+.2f} [{low:+.2f}, {high:+.2f}]".replace("-", "−")
+    return Verdict(
+        item, says, number, here, **origin, verdict=verdict, why="what one more reference is expected to have"
+    )
+
+
+def why_of(verdict: str) -> str:
+    """What decides about a correlation."""
+    return OTHER_RATINGS if verdict == OTHER_DATA else f"our criterion: at most {CLOSE} apart"
+
+
+def _of(measure: str) -> str:
+    """A row of Table 1."""
+    layers = " / ".join(pretty(layer).removeprefix("ReLU") for layer in paper.FULL_REFERENCE["layers"])
+    return f"{measure}, ReLU {layers}" if len(paper.TABLE1[measure]) > 1 else measure
+
+
+def _minus(one: tuple[str, str], other: tuple[str, str]) -> str:
+    """A difference of two cells of Table 1."""
+    says = " − ".join(f"{measure} at {pretty(layer)}" for measure, layer in (one, other))
+    return says.replace("LPIPS at alexnet", "LPIPS (AlexNet)")
 
 
 def _highest(rows: pd.DataFrame, column: str) -> dict[Hashable, Any]:
@@ -158,13 +235,15 @@ def _cell(row: Mapping[Hashable, Any], column: str) -> str:
     return f"{row['measure']} at {pretty(row['layer'])}, {short(row[column])}"
 
 
-def _difference(differences: Mapping[tuple[str, str], list[float]], one: str, other: str) -> list[float]:
-    """A difference of correlations and its bounds, whichever way round it was measured."""
+def _difference(differences: Mapping[tuple[str, str], list[float]], one: str, other: str) -> list[float] | None:
+    """A difference of correlations and its bounds, whichever way round it was measured; None: it was not."""
     if (one, other) in differences:
         return differences[one, other]
+    if (other, one) not in differences:
+        return None
     middle, low, high = differences[other, one]
     return [-middle, -high, -low]
 
 
 def _numbers(values: pd.Series) -> str:
-    return " / ".join(map(short, values))
+    return " / ".join("–" if pd.isna(value) else short(value) for value in values)

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from dsd.data.images import load_image
-from dsd.experiments import fig11_deblurring, provenance, style, verdicts
+from dsd.experiments import fig11_deblurring, provenance, style, verdicts_restoration
 from dsd.experiments.catalogue import find_experiment
 from dsd.experiments.presets import resolve
 from dsd.experiments.provenance import Result
@@ -127,7 +127,7 @@ def test_the_caption_says_what_is_compared(made):
 
 
 @pytest.mark.parametrize(
-    ("shift", "verdict"), [(0, "same direction"), (1, "**not reproduced**"), (math.nan, "not decided")]
+    ("shift", "verdict"), [(0, "direction only"), (1, "**not reproduced**"), (math.nan, "not decided")]
 )
 def test_verdicts(made, shift, verdict):
     """By NIQE on the sets of at least ten images."""
@@ -135,7 +135,7 @@ def test_verdicts(made, shift, verdict):
     dsd = table.label == "DSD"
     noise = random.normal(0, 3, len(table))
     table.loc[dsd, "NIQE"] += noise[dsd] if math.isnan(shift) else shift
-    (row,) = verdicts._figure11(replace(made, table=table))
+    (row,) = verdicts_restoration.figure11(replace(made, table=table))
     assert row.verdict == verdict
     assert "BSDS shaken: LPIPS −0.01 [−0.01, −0.01]; BSDS shaken: NIQE " in row.here
     assert "Levin: LPIPS" not in row.here
@@ -143,7 +143,7 @@ def test_verdicts(made, shift, verdict):
 
 
 def test_there_is_no_verdict_without_a_result():
-    (row,) = verdicts._figure11(None)
+    (row,) = verdicts_restoration.figure11(None)
     assert (row.item, row.verdict, row.here) == ("Fig. 11", "not run", "–")
 
 

@@ -109,5 +109,5 @@ def test_verdict(result_of):
     (row,) = figure9(None)
     assert row.verdict == "not run"
     (row,) = figure9(result_of())
-    assert row.verdict == "same direction"
+    assert row.verdict == "direction only"
     assert ", rank 1 of 4; SSIM " in row.here

@@ -195,6 +195,13 @@ def test_the_gallery_follows_the_presets_that_are_committed(checkout):
     assert [call["arguments"][2] for call in calls(checkout)] == ["run", "run", "gallery"]
 
 
+def test_the_report_is_of_the_presets_folder(checkout):
+    assert make("report", cwd=checkout).returncode == 0
+    assert make("report", "PRESET=sample", cwd=checkout).returncode == 0
+    reported = [["-m", "dsd.experiments", "report", f"figures/{preset}"] for preset in ("quick", "sample")]
+    assert [call["arguments"] for call in calls(checkout)] == reported
+
+
 def test_an_experiment_is_added_by_its_files(checkout):
     make(cwd=checkout)
     notebook = (checkout / "notebooks" / "fig7_histogram.ipynb").read_text()

@@ -7,6 +7,9 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from dsd.cite import png
+from dsd.cite.latex import latex
+from dsd.cite.stamp import seal
 from dsd.data.views import Photographs
 from dsd.experiments import output, provenance, style
 
@@ -31,7 +34,8 @@ def test_figures_carry_caption_and_provenance(figure, result, tmp_path):
     output.save_figure(figure, result, "What $x$ is", tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["fig0.pdf", "fig0.png", "fig0.tex"]
     with Image.open(tmp_path / "fig0.png") as image:
-        assert json.loads(image.text["Description"]) == {**result.provenance, "caption": "What $x$ is"}
+        about = {**result.provenance, "caption": "What $x$ is"}
+        assert json.loads(image.text["Description"]) == seal(about, png.pixels(image))
         assert round(image.info["dpi"][0]) == 300
         assert image.width / 300 == pytest.approx(8.4 / 2.54, abs=0.01)  # the printed size
     assert result.provenance["datasets"]["images"]["files_sha256"].encode() in (tmp_path / "fig0.pdf").read_bytes()
@@ -63,14 +67,14 @@ def test_relative_folders_are_the_repositorys(figure, result, tmp_path, monkeypa
 
 
 def test_latex_leaves_mathematics_alone():
-    text = output.latex("48 % of $x_1$ & α ≥ 2: a_b, 10⁻³, 3 × 4 − 1, #1")
+    text = latex("48 % of $x_1$ & α ≥ 2: a_b, 10⁻³, 3 × 4 − 1, #1")
     assert text.startswith(r"48 \% of $x_1$ \& $\alpha$")
     assert r"a\_b, 10\textsuperscript{$-$3}, 3 $\times$ 4 $-$ 1, \#1" in text
 
 
 def test_a_price_is_no_mathematics(figure, result, tmp_path):
-    assert output.latex("$5 and 3%, then $6", mathematics=False) == r"\$5 and 3\%, then \$6"
-    assert output.latex("costs $5") == r"costs \$5"
+    assert latex("$5 and 3%, then $6", mathematics=False) == r"\$5 and 3\%, then \$6"
+    assert latex("costs $5") == r"costs \$5"
     data = result.provenance["datasets"]["images"] | {"summary": "for $5 and 3%, then $6_"}
     priced = provenance.Result("fig0", result.table, {**result.provenance, "datasets": {"images": data}})
     output.save_figure(figure, priced, "", tmp_path)

@@ -109,7 +109,7 @@ def test_verdicts():
     assert [row.verdict for row in table3(None)] == ["not run"]
     assert [row.verdict for row in table3(result_of(["none - 0"]))] == ["not run"]
     rows = {row.says: row for row in table3(result_of())}
-    assert rows["DSD is among the best in NIQE at ReLU2_2"].verdict == "same direction"
+    assert rows["DSD is among the best in NIQE at ReLU2_2"].verdict == "direction only"
     assert rows["DSD is among the best in NIQE at ReLU2_2"].paper == "rank 2 of 5"
     assert rows["DSD is among the best in LPIPS at ReLU2_2"].paper == "rank 1 of 5"
     row = rows["PSNR: DSD − Style at ReLU2_2"]

@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -10,10 +11,13 @@ import torch
 
 from dsd import paper
 from dsd.experiments import verdicts
+from dsd.experiments import verdicts_figures as figures
 from dsd.experiments.provenance import Result
-from dsd.experiments.verdicts_tables import table2
+from dsd.experiments.verdict import MEANINGS, Verdict, judge, origin_of
+from dsd.experiments.verdicts_tables import table1, table2
 from dsd.quality.statistics import STATISTICS
 from tests.conftest import REPOSITORY
+from tests.experiments.test_tab1_full_reference import result as rated
 
 SAMPLE = REPOSITORY / "figures" / "sample"
 
@@ -68,7 +72,7 @@ def test_a_difference_is_read_either_way_round(rows):
     shown = of(rows, "Tab. 1", "DSD_2 at ReLU5_1 − LPIPS")
     expected = f"{-row.pearson:+.2f} [{-row.pearson_high:+.2f}, {-row.pearson_low:+.2f}]"
     assert shown.here == expected.replace("-", "−")
-    assert shown.verdict == "same direction"
+    assert shown.verdict == "direction only"
 
 
 def test_table_2(rows):
@@ -89,7 +93,7 @@ def test_table_2(rows):
 
 @pytest.mark.parametrize(
     ("low", "high", "verdict"),
-    [(0.1, 0.3, "same direction"), (-0.1, 0.3, "not decided"), (-0.3, -0.1, "**not reproduced**")],
+    [(0.1, 0.3, "direction only"), (-0.1, 0.3, "not decided"), (-0.3, -0.1, "**not reproduced**")],
 )
 def test_table_2_is_decided_by_one_more_reference(low, high, verdict):
     ends = {"pearson": (low + high) / 2, "pearson_low": low, "pearson_high": high}
@@ -127,7 +131,7 @@ def made_up(table, images=None, sha="2716df10", **parameters):
     )
 
 
-@pytest.mark.parametrize(("far", "verdict"), [(0.9, "same direction"), (0.1, "**not reproduced**")])
+@pytest.mark.parametrize(("far", "verdict"), [(0.9, "direction only"), (0.1, "**not reproduced**")])
 def test_fig1_labels_often_change_to_another_kind(far, verdict):
     views = range(20)
     whole = [{"view": k, "group": k, "file": k, "alpha": 1.0, "enlarged": False, "label": "baboon"} for k in views]
@@ -136,7 +140,7 @@ def test_fig1_labels_often_change_to_another_kind(far, verdict):
         for alpha in (2.0, 4.0)
         for row in whole
     ]
-    (row,) = verdicts._figure1(made_up(whole + small, sha="dcbb9e9d01"))
+    (row,) = figures.figure1(made_up(whole + small, sha="dcbb9e9d01"))
     assert (row.verdict, row.same_weights) == (verdict, "yes")
     assert row.here.startswith(f"100% do at α = 2, {far:.0%} to another kind of thing; 100% do at α = 4")
 
@@ -144,9 +148,9 @@ def test_fig1_labels_often_change_to_another_kind(far, verdict):
 @pytest.mark.parametrize(
     ("patches", "deep", "expected"),
     [
-        (0.1, 0.9, ["same direction"] * 2),
+        (0.1, 0.9, ["direction only"] * 2),
         (0.6, 0.3, ["**not reproduced**"] * 2),
-        (0.1, 1.6, ["same direction", "larger"]),
+        (0.1, 1.6, ["direction only", "larger"]),
     ],
 )
 def test_fig2_self_beside_random(patches, deep, expected):
@@ -163,13 +167,13 @@ def test_fig2_self_beside_random(patches, deep, expected):
     ]
     table = pd.DataFrame(rows).assign(ratio_low=lambda t: t.ratio - 0.05, ratio_high=lambda t: t.ratio + 0.05)
     done = {"crop": 8, "patch_sizes": [5], "layers": ["relu4_1"], "paddings": ["zeros"]}
-    assert [row.verdict for row in verdicts._figure2(made_up(table, **done))] == expected
+    assert [row.verdict for row in figures.figure2(made_up(table, **done))] == expected
 
 
 @pytest.mark.parametrize(
     ("of", "verdict"),
     [
-        ("high-frequency energy", "same direction"),
+        ("high-frequency energy", "direction only"),
         ("contrast", "**not reproduced**"),
         (None, "not decided"),
     ],
@@ -179,7 +183,7 @@ def test_fig3_what_the_norm_follows(of, verdict):
     table = pd.DataFrame({name: generator.random(200) for name in STATISTICS})
     table["vgg19"] = table[of] if of else generator.random(200)
     table = table.assign(panel="images", group=range(200), file="a")
-    row, *_ = verdicts._figure3(made_up(table, backbone="vgg19", seed=0))
+    row, *_ = figures.figure3(made_up(table, backbone="vgg19", seed=0))
     assert row.verdict == verdict
 
 
@@ -190,9 +194,9 @@ def test_sharper_is_a_higher_q_without_more_noise():
     images = {"fine": 0.4 + 0.2 * fine + 0.002 * noise, "flat": 0.49 + 0.02 * fine + 0.004 * noise}
     images["noisy"] = (images["fine"] + 0.2 * torch.randn(3, 64, 64, generator=generator)).clamp(0, 1)
     result = made_up({}, images)
-    assert verdicts._sharper(result, "fine", "flat")[1] == "same direction"
-    assert verdicts._sharper(result, "flat", "fine")[1] == "**not reproduced**"
-    assert verdicts._sharper(result, "noisy", "flat")[1] == "**not reproduced**"
+    assert figures._sharper(result, "fine", "flat")[1] == "direction only"
+    assert figures._sharper(result, "flat", "fine")[1] == "**not reproduced**"
+    assert figures._sharper(result, "noisy", "flat")[1] == "**not reproduced**"
 
 
 def test_what_is_divided_by_what_is_said(rows):
@@ -200,9 +204,9 @@ def test_what_is_divided_by_what_is_said(rows):
     assert of(rows, "Fig. 6", "sharper").here.startswith("after ÷ before: Q 0.")
 
 
-@pytest.mark.parametrize(("spread", "verdict"), [(5, "same direction"), (2, "**not reproduced**")])
+@pytest.mark.parametrize(("spread", "verdict"), [(5, "direction only"), (2, "**not reproduced**")])
 def test_fig7_values_differ_widely(spread, verdict):
-    (row,) = verdicts._figure7(made_up({"norm": np.linspace(0.01, 0.01 * spread, 101)}))
+    (row,) = figures.figure7(made_up({"norm": np.linspace(0.01, 0.01 * spread, 101)}))
     assert row.verdict == verdict
     assert row.here.endswith(f"all from 10 to {10 * spread}")
 
@@ -211,3 +215,43 @@ def test_a_readme_without_marks_is_an_error(tmp_path):
     (tmp_path / "README.md").write_text(f"nothing {verdicts.END}{verdicts.BEGIN}")
     with pytest.raises(ValueError, match="must have the lines <!-- verdicts: begin --> and <!-- verdicts: end -->"):
         verdicts.write(tmp_path / "README.md")
+
+
+def test_table_1_may_lack_measures():
+    """The quick preset has no LPIPS, and other sets of layers."""
+    made = rated("a", "b")
+    made = Result("tab1", made.table[made.table.measure != "LPIPS"], made.provenance)
+    with_result, without = list(table1(made)), list(table1(None))
+    assert [(row.says, row.paper) for row in with_result if row.says != "the highest correlation"] == [
+        (row.says, row.paper) for row in without if row.says != "the highest correlation"
+    ]
+    shown = {row.says: row for row in with_result}
+    assert shown["DSD_2 at ReLU5_1 − LPIPS (AlexNet)"].verdict == "not run"
+    assert shown["LPIPS"].here == "a –; b –"
+
+
+def test_what_fits_with_the_papers_data_and_weights_is_reproduced():
+    row = Verdict("Fig. 1", "says", "–", "here", "yes", "yes", verdict="direction only")
+    result = made_up({}, preset="paper")
+    assert [row.verdict for row in judge(iter([row]), result)] == ["reproduced"]
+    other = replace(row, same_weights="no")
+    assert [row.verdict for row in judge(iter([other]), result)] == ["direction only"]
+
+
+def test_the_quick_preset_decides_nothing():
+    rows = [Verdict("Fig. 1", "says", "–", verdict=word) for word in ("direction only", "not run", "–")]
+    judged = list(judge(iter(rows), made_up({}, preset="quick")))
+    assert [row.verdict for row in judged] == ["no test", "not run", "–"]
+
+
+def test_data_are_the_papers_where_all_are():
+    result = made_up({}, sha="dcbb9e9d01")
+    assert origin_of(result)["same_data"] == "no"
+    result.provenance["datasets"] = {"images": {"dataset": "PieAPP test"}}
+    assert origin_of(result) | {"stamp": ""} == {"same_data": "yes", "same_weights": "yes", "stamp": ""}
+    result.provenance["datasets"]["more"] = {"dataset": "live"}
+    assert origin_of(result)["same_data"] == "no"
+
+
+def test_every_word_has_a_meaning(rows):
+    assert {row.verdict for row in rows} - {"–"} <= set(MEANINGS)
