@@ -148,8 +148,9 @@ def draw(result: Result, width: Width = "page") -> Figure:
     page = width == "page"
     side = figure_width(width) / (3 * result.parameters["shown"] + 2 if page else result.parameters["shown"] + 1.6)
     heights = [queries * side * (1 if page else 3) + (0.4 if page else 0.9), 2.1 if page else 3.9]
-    figure = plt.figure(figsize=(figure_width(width), sum(heights)))
-    figure.get_layout_engine().set(w_pad=0.02, h_pad=0.02, wspace=0.02, hspace=0.02)
+    pads = {f"figure.constrained_layout.{name}": 0.02 for name in ("w_pad", "h_pad", "wspace", "hspace")}
+    with plt.rc_context(pads):
+        figure = plt.figure(figsize=(figure_width(width), sum(heights)))
     (upper,), (lower,) = figure.subfigures(2, 1, squeeze=False, height_ratios=heights)
     _draw_neighbours(upper, near[near["query"] < queries], photographs, page)
     _draw_agreement(lower, result, page)
@@ -159,11 +160,9 @@ def draw(result: Result, width: Width = "page") -> Figure:
 def _draw_neighbours(panel: SubFigure, near: pd.DataFrame, photographs: Photographs, page: bool) -> None:
     """A row for each query, with a block for each descriptor beside the other; in a column, below each other."""
     names = list(near.descriptor.unique())
-    blocks = (
-        panel.subfigures(1, len(names) + 1, width_ratios=[1.5] + len(names) * [near["rank"].max()])
-        if page
-        else panel.subfigures(len(names), 1)
-    )
+    widths = [1.5, *len(names) * [near["rank"].max()]] if page else [1]
+    shape = (1, len(widths)) if page else (len(names), 1)
+    blocks = list(panel.subfigures(*shape, squeeze=False, width_ratios=widths).flat)
     queries = near["query"].unique()
     if page:
         grid = blocks[0].subplots(len(queries), 1, squeeze=False)

@@ -81,7 +81,7 @@ def summarise(
         `descriptor`, `minus` (None, or what is taken from it), `quantity`, `value`, `low`, `high`.
     """
     first = next(iter(values))
-    wanted = {(name, None): of for name, of in values.items()}
+    wanted: dict[tuple[str, str | None], pd.DataFrame] = {(name, None): of for name, of in values.items()}
     wanted |= {(first, other): values[first] - values[other] for other in minus}
     count = len(values[first])
     times = np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), resamples) / count

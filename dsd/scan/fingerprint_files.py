@@ -62,7 +62,7 @@ class FingerprintWriter:
         self.files = fingerprint_files(table)
         self.provenance = provenance
         self.old = np.load(self.files[0], mmap_mode="r") if table.exists() else None
-        self.rows: np.ndarray | None = None
+        self.rows: np.memmap | None = None
         self.count = 0
 
     def add(self, rows: np.ndarray | None, count: int) -> None:
