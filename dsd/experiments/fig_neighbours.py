@@ -148,7 +148,7 @@ def draw(result: Result, width: Width = "page") -> Figure:
     page = width == "page"
     side = figure_width(width) / (3 * result.parameters["shown"] + 2 if page else result.parameters["shown"] + 1.6)
     heights = [queries * side * (1 if page else 3) + (0.4 if page else 0.9), 2.1 if page else 3.9]
-    pads = {f"figure.constrained_layout.{name}": 0.02 for name in ("w_pad", "h_pad", "wspace", "hspace")}
+    pads: Any = {f"figure.constrained_layout.{name}": 0.02 for name in ("w_pad", "h_pad", "wspace", "hspace")}
     with plt.rc_context(pads):
         figure = plt.figure(figsize=(figure_width(width), sum(heights)))
     (upper,), (lower,) = figure.subfigures(2, 1, squeeze=False, height_ratios=heights)
