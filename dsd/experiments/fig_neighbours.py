@@ -191,11 +191,11 @@ def _draw_agreement(panel: SubFigure, result: Result, page: bool) -> None:
         beside = 0.18 * (number - (len(LOOKS) - 1) / 2)
         _dots(left, share.loc[[(*place, name) for place in places]], beside, name, look)
         _dots(right, look_alike.loc[[(of, name) for of in STATISTICS]], beside, name, look)
-    left.set_xticks(
-        range(len(places)),
-        [f"{datasets[name]['dataset'].replace(' ', chr(10), 1)}\nk = {k}" for name, k in places],
-        fontsize=6 if page else 7,
-    )
+    left.set_xticks(range(len(places)), [f"k = {k}" for _, k in places])
+    for number, name in enumerate(sets):
+        middle = len(counts) * (number + 0.5) - 0.5
+        below: Any = {"ha": "center", "va": "top", "transform": left.get_xaxis_transform(), "fontsize": 7}
+        left.text(middle, -0.14, datasets[name]["dataset"], **below)
     left.set_ylabel("Share of the same class")
     left.set_ylim(bottom=0)
     left.set_title("(b) Class (higher: closer)")
