@@ -44,8 +44,8 @@ def encode(matrices: Tensor) -> np.ndarray:
         float16 (N, C·(C+1)/2).
 
     Example:
-        >>> encode(torch.tensor([[[1.0, 0.5], [0.5, 9999.0]]]))
-        array([[1.600e+01, 8.000e+00, 6.550e+04]], dtype=float16)
+        >>> encode(torch.tensor([[[1.0, 0.5], [0.5, 9999.0]]])).tolist()
+        [[16.0, 8.0, 65504.0]]
     """
     limit = float(np.finfo(np.float16).max)
     return (SCALE * upper_triangle(matrices)).clamp(-limit, limit).half().numpy(force=True)
