@@ -195,7 +195,7 @@ def _draw_agreement(panel: SubFigure, result: Result, page: bool) -> None:
     for number, name in enumerate(sets):
         middle = len(counts) * (number + 0.5) - 0.5
         below: Any = {"ha": "center", "va": "top", "transform": left.get_xaxis_transform(), "fontsize": 7}
-        left.text(middle, -0.14, datasets[name]["dataset"], **below)
+        left.text(middle, -0.2, datasets[name]["dataset"], **below)
     left.set_ylabel("Share of the same class")
     left.set_ylim(bottom=0)
     left.set_title("(b) Class (higher: closer)")
