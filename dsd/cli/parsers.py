@@ -51,6 +51,14 @@ def command_line() -> argparse.ArgumentParser:
             "file. The same command goes on where it was interrupted.",
         )
     )
+    _add_neighbours(
+        commands.add_parser(
+            "neighbours",
+            help="the images of a collection that are nearest to another one",
+            description="Print the nearest images of a collection that `dsd scan --fingerprints` has scanned, by "
+            "L_DSD = ‖DSD_α(x) − DSD_α(y)‖₁ at its layer and alpha. Network and size are those of the scan.",
+        )
+    )
     _add_restore(
         commands.add_parser(
             "restore",
@@ -197,9 +205,26 @@ def _add_scan(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--verify", action="store_true", help="look for changed files by their content, not by size and time"
     )
+    parser.add_argument(
+        "--fingerprints", action="store_true", help="keep each image's DSD matrix, for `dsd neighbours`; of one layer"
+    )
     parser.add_argument("--engine", default="local", help="local, or ray: on the machines of a Ray cluster (local)")
     parser.add_argument("--address", help="of the Ray cluster (the one at hand, else one of this machine)")
     _add_backbone(parser)
+
+
+def _add_neighbours(parser: argparse.ArgumentParser) -> None:
+    _set_run(parser, "dsd.cli.neighbours:run")
+    parser.add_argument("images", type=Path, metavar="IMAGE", help="whose neighbours")
+    parser.add_argument("--index", required=True, type=Path, help="the table of `dsd scan --fingerprints`, .parquet")
+    parser.add_argument("--count", default=10, type=int, help="of neighbours (10)")
+    parser.add_argument(
+        "--shortlist",
+        action="store_true",
+        help="compare only 200 images, which usearch finds: for large collections; the first call prepares it",
+    )
+    parser.add_argument("--weights", default="auto", help="those of the scan (looked for as there)")
+    parser.add_argument("--device", default="auto", help=DEVICES)
 
 
 def _add_restore(parser: argparse.ArgumentParser) -> None:

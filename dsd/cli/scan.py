@@ -16,7 +16,8 @@ def run(options: argparse.Namespace) -> int:
     check_network(options)
     check_run(options.out, options.engine, options.workers)
     check_out(options.out)
-    names = ("backbone", "weights", "precision", "device", "resize", "crop", "batch_size", "shard_size", "threads")
+    names = ["backbone", "weights", "precision", "device", "resize", "crop", "batch_size", "shard_size", "threads"]
+    names.append("fingerprints")
     settings = Settings(
         layers=split_names(options.layers, "--layers"),
         alphas=split_alphas(options.alphas),

@@ -11,8 +11,11 @@ formation, natural object · anything else.
 WordNet has odd places: a menu is food, and a television is something else.
 """
 
+import re
 from collections.abc import Collection
 from functools import cache
+
+from dsd.data.views import Photographs
 
 IMAGENETTE = {
     "n01440764": "tench",
@@ -75,6 +78,33 @@ def imagenet_kinds() -> dict[str, str]:
         ('fish', 'device', 'device')
     """
     return {label: KINDS[letter] for label, letter in zip(_labels(), OF_CLASSES, strict=True)}
+
+
+def kinds_of_views(photographs: Photographs) -> list[str]:
+    """The class of each view: its class folder, or, where ImageNet's file names tell it, one of 22 kinds of things.
+
+    Such names are like ``n01440764_tench.JPEG``. Where a set has neither, views of one photograph are of one class.
+
+    Args:
+        photographs: the views.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from dsd.data.views import View
+        >>> names = ("n01440764_tench.JPEG", "n01484850_great_white_shark.JPEG")
+        >>> kinds_of_views(Photographs([View(Path(name), name) for name in names], "two"))
+        ['fish', 'fish']
+    """
+    if photographs.grouping == "class":
+        return [view.group for view in photographs.views]
+    labels = [re.fullmatch(r"n\d{8}_(\D.*)", view.path.stem) for view in photographs.views]
+    kinds = {_letters(label): kind for label, kind in imagenet_kinds().items()}
+    found = [kinds.get(_letters(label[1])) if label else None for label in labels]
+    return [kind or view.group for kind, view in zip(found, photographs.views, strict=True)]
+
+
+def _letters(label: str) -> str:
+    return re.sub(r"[^a-z0-9]", "", label.lower())
 
 
 def class_names(groups: Collection[str]) -> dict[str, str]:

@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 from tqdm import tqdm
 
 from dsd.atomic import atomic_write
+from dsd.scan.fingerprint_files import check_fingerprints
 from dsd.scan.items import Item
 from dsd.scan.sealed import is_intact
 from dsd.scan.stamps import Stamp, full_stamp, quick_stamp
@@ -31,7 +32,8 @@ def check_same(out: Path, parts: Path, provenance: Mapping[str, Any], items: Seq
         items: all of the collection.
 
     Raises:
-        ValueError: `out` or `parts` is of another scan or damaged, or `out` is no table of a scan.
+        ValueError: `out` or `parts` is of another scan or damaged, or `out` is no table of a scan, or its fingerprints
+            are damaged.
         FileNotFoundError: `parts` holds files, but no settings.
     """
     now = json.loads(json.dumps(provenance)) | {"files": _files(items)}
@@ -40,6 +42,8 @@ def check_same(out: Path, parts: Path, provenance: Mapping[str, Any], items: Seq
         if table is None or b"dsd" not in table.metadata.metadata:  # a unit has none
             raise ValueError(f"{out} is damaged, or is no table of a scan. Remove it, or write elsewhere")
         was = json.loads(table.metadata.metadata[b"dsd"])
+        if now["fingerprints"] and was.get("fingerprints"):
+            check_fingerprints(out)
         _compare(out, was | {"files": table.read(["path"])["path"].to_pylist()}, now)
     settings = parts / "settings.json"
     if any(path != settings for path in parts.glob("[!.]*")):

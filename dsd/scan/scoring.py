@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
@@ -13,7 +14,9 @@ from dsd.backbones import load_backbone
 from dsd.checks import check_images
 from dsd.data.images import load_image
 from dsd.data.views import crop_square, resize_short_side
-from dsd.descriptor import dsd_norm
+from dsd.descriptor import dsd_matrices
+from dsd.gram import l1_norm
+from dsd.scan.fingerprints import encode
 from dsd.scan.items import Item
 from dsd.scan.settings import Settings
 from dsd.scan.stamps import Stamp, WrittenError, open_item
@@ -102,8 +105,10 @@ class Scorer:
         )
         # What would fail for every image fails here, once.
         side = settings.crop or settings.resize or 256
-        norms = dsd_norm(torch.zeros(1, 3, side, side, device=self.backbone.device), self.backbone, settings.alphas)
-        self.columns = {f"{layer}_dsd{alpha:g}": (layer, alpha) for layer, alpha in norms}
+        black = torch.zeros(1, 3, side, side, device=self.backbone.device)
+        matrices = dsd_matrices(black, self.backbone, settings.alphas)
+        self.columns = {f"{layer}_dsd{alpha:g}": (layer, alpha) for layer, alpha in matrices}
+        self.no_fingerprint = np.full_like(encode(next(iter(matrices.values()))), np.nan)
 
     def __call__(self, units: Mapping[str, Sequence[Item]]) -> Iterator[int]:
         """Score and write units, {file: images}; yields how many images each had.
@@ -129,6 +134,7 @@ class Scorer:
     def _score_unit(self, shard: Path, items: Sequence[Item], decoded: Iterator[Decoded]) -> None:
         """Write a unit. Its batches are its own, so that they are the same wherever the scan was interrupted."""
         scores = torch.full((len(self.columns), len(items)), torch.nan, device=self.backbone.device)
+        fingerprints = self.no_fingerprint.repeat(len(items), axis=0) if self.settings.fingerprints else None
         sizes, errors, stamps = [], [], []
         waiting: dict[int, Tensor] = {}
         for row, (size, view, stamp) in zip(range(len(items)), decoded, strict=False):
@@ -141,17 +147,20 @@ class Scorer:
                 waiting[row] = view
             pixels = sum(view[0].numel() for view in waiting.values())
             if len(waiting) == self.settings.batch_size or pixels > PIXELS_WAITING or row == len(items) - 1:
-                self._score(waiting, scores)
+                self._score(waiting, scores, fingerprints)
                 waiting.clear()
         columns = dict(zip(self.columns, scores.cpu().numpy(), strict=True))
-        write_unit(shard, [item.path for item in items], sizes, errors, stamps, columns)
+        write_unit(shard, [item.path for item in items], sizes, errors, stamps, columns, fingerprints)
 
-    def _score(self, waiting: Mapping[int, Tensor], scores: Tensor) -> None:
-        """Fill in the scores of images, those of equal size together."""
+    def _score(self, waiting: Mapping[int, Tensor], scores: Tensor, fingerprints: np.ndarray | None) -> None:
+        """Fill in the scores, and fingerprints, of images, those of equal size together."""
         sizes: dict[torch.Size, list[int]] = {}
         for row, view in waiting.items():
             sizes.setdefault(view.shape, []).append(row)
         for rows in sizes.values():
             x = torch.stack([waiting[row] for row in rows]).to(self.backbone.device)
-            norms = dsd_norm(x, self.backbone, self.settings.alphas)
-            scores[:, rows] = torch.stack([norms[key] for key in self.columns.values()])
+            matrices = dsd_matrices(x, self.backbone, self.settings.alphas)
+            scores[:, rows] = torch.stack([l1_norm(matrices[key]) for key in self.columns.values()])
+            if fingerprints is not None:
+                (matrix,) = matrices.values()
+                fingerprints[rows] = encode(matrix)

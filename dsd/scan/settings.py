@@ -26,9 +26,10 @@ class Settings:
         shard_size: images of a unit.
         threads: of torch, in this process from then on and in each of Ray's: rounding depends on their number. None: as
             many as torch has.
+        fingerprints: keep each image's DSD matrix, see :mod:`dsd.scan.fingerprint_files`; of one layer and one alpha.
 
     Raises:
-        ValueError: a number is not what it must be.
+        ValueError: a number is not what it must be, or fingerprints would be of several layers or alphas.
     """
 
     layers: Sequence[str] = ("relu3_1",)
@@ -42,6 +43,7 @@ class Settings:
     batch_size: int = 32
     shard_size: int = 1024
     threads: int | None = None
+    fingerprints: bool = False
 
     def __post_init__(self) -> None:
         """Refuse what makes no sense."""
@@ -50,6 +52,9 @@ class Settings:
                 _check_number(name, value, least=1)
         if self.resize is not None and self.crop is not None and self.crop > self.resize:
             raise ValueError(f"crop must not exceed resize, got crop={self.crop} and resize={self.resize}")
+        if self.fingerprints and (len(self.layers), len(self.alphas)) != (1, 1):
+            layers, alphas = ", ".join(self.layers), ", ".join(f"{alpha:g}" for alpha in self.alphas)
+            raise ValueError(f"fingerprints are of one layer and one alpha, got layers {layers} and alphas {alphas}")
 
 
 def check_run(out: Path, engine: str, workers: int) -> None:

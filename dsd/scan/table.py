@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from dsd.scan.fingerprint_files import COLUMN, FingerprintWriter
 from dsd.scan.sealed import write_sealed
 from dsd.scan.stamps import Stamp
 
@@ -28,6 +29,7 @@ def write_unit(
     errors: Sequence[str | None],
     stamps: Sequence[Stamp],
     scores: Mapping[str, np.ndarray],
+    fingerprints: np.ndarray | None = None,
 ) -> None:
     """Write the rows of a unit.
 
@@ -38,6 +40,7 @@ def write_unit(
         errors: why an image has no scores, or None.
         stamps: which bytes they are of.
         scores: {column: (N,)}; where there is an error the table has null.
+        fingerprints: float16 (N, entries), kept with the rows until they are joined.
     """
     names = [printable(name) for name in names]
     classes = [re.search(r"(?:^|/)(n\d{8})(?:\.tar)?/", name) for name in names]
@@ -55,13 +58,19 @@ def write_unit(
             "sha256": pa.array([stamp.sha256 for stamp in stamps], pa.string()),
         }
     )
+    if fingerprints is not None:
+        width = pa.binary(fingerprints[0].nbytes)
+        column = pa.FixedSizeBinaryArray.from_buffers(width, len(names), [None, pa.py_buffer(fingerprints)])
+        table = table.append_column(COLUMN, column)
     write_sealed(path, [table])
 
 
 def merge(
     units: Iterable[Path], times: Mapping[Path, pa.Array], parts: Path, out: Path, provenance: Mapping[str, Any]
 ) -> None:
-    """Join all units, one in memory at a time. The old table is there until the new one is complete.
+    """Join all units, one in memory at a time; their fingerprints go to a file of their own.
+
+    The old table is there until the new one is complete.
 
     Args:
         units: their files, in order. One that is not there is taken from the old table.
@@ -71,17 +80,29 @@ def merge(
         provenance: what it says about itself.
     """
     old = pq.ParquetFile(out) if out.exists() else None
+    writer = FingerprintWriter(parts, out, provenance) if provenance["fingerprints"] else None
 
     def tables() -> Iterator[pa.Table]:
         for number, unit in enumerate(units):
             table = old.read_row_group(number) if old and not unit.exists() else pq.ParquetFile(unit).read()
             if unit in times:
                 table = table.set_column(table.column_names.index("mtime_ns"), "mtime_ns", times[unit])
+            if writer:
+                own = COLUMN in table.column_names
+                writer.add(_fingerprints(table) if own else None, len(table))
+                table = table.drop_columns([COLUMN]) if own else table
             yield table
 
     whole = parts / "whole.parquet"
     write_sealed(whole, tables(), {"dsd": json.dumps(provenance)})
+    if writer:
+        writer.finish()
     whole.replace(out)
+
+
+def _fingerprints(unit: pa.Table) -> np.ndarray:
+    column = unit[COLUMN].combine_chunks()
+    return np.frombuffer(column.buffers()[1], np.float16).reshape(len(unit), -1)
 
 
 def failures(out: Path) -> pa.Table:

@@ -1,6 +1,8 @@
 from collections import Counter
+from pathlib import Path
 
-from dsd.data.imagenet_classes import KINDS, OF_CLASSES, class_names, imagenet_kinds
+from dsd.data.imagenet_classes import KINDS, OF_CLASSES, class_names, imagenet_kinds, kinds_of_views
+from dsd.data.views import Photographs, View
 
 
 def test_every_class_has_a_kind():
@@ -38,3 +40,10 @@ def test_class_names():
     }
     names = class_names([f"n{k:08}" for k in range(1000)])
     assert (names["n00000000"], names["n00000999"]) == ("tench", "toilet tissue")
+
+
+def test_kinds_of_views():
+    names = ["n01440764_tench.JPEG", "n02123394_Persian_cat.JPEG", "n00000000_nothing.JPEG", "a.png"]
+    views = [View(Path(name), name) for name in names]
+    assert kinds_of_views(Photographs(views, "four")) == ["fish", "cat", *names[2:]]
+    assert kinds_of_views(Photographs(views, "four", grouping="class")) == names
