@@ -1,6 +1,7 @@
 """A scan that is started again: files that changed are scored again, the rest is kept, what is damaged is noticed."""
 
 import hashlib
+import json
 import os
 import shutil
 from dataclasses import replace
@@ -279,3 +280,17 @@ def test_killed_while_the_units_are_removed(good, scanned, tmp_path, monkeypatch
     assert not len(run(good, out))
     assert out.read_bytes() == scanned.read_bytes()
     assert list(tmp_path.iterdir()) == [out]
+
+
+def test_a_scan_of_before_there_were_fingerprints_is_gone_on_with(good, scanned, tmp_path, monkeypatch):
+    out = tmp_path / "scores.parquet"
+    with monkeypatch.context() as patch:
+        patch.setattr("dsd.scan.collection.merge", fail)
+        with pytest.raises(OSError, match="disk full"):
+            scan(good, out, SETTINGS, workers=0)
+    settings = tmp_path / "scores.parquet.parts" / "settings.json"
+    about = json.loads(settings.read_text())
+    del about["fingerprints"]
+    settings.write_text(json.dumps(about))
+    scan(good, out, SETTINGS, workers=0)
+    assert out.read_bytes() == scanned.read_bytes()
