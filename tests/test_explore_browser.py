@@ -141,7 +141,7 @@ class Page:
         """Choose an entry of a list that is seen, as a user does."""
         self.script(
             "const s = [...document.querySelectorAll('select')].filter(e => e.offsetParent)[arguments[0]];"
-            "s.selectedIndex = [...s.options].findIndex(o => o.text == arguments[1]);"
+            "s.selectedIndex = [...s.options].findIndex(o => o.text.replaceAll('\u00a0', ' ') == arguments[1]);"
             "s.dispatchEvent(new Event('change', {bubbles: true}))",
             *(index, text),
         )
@@ -176,9 +176,10 @@ class Page:
 
     def photograph(self, name):
         if OUT:
-            self.driver.set_window_size(1280, 3000)
+            self.driver.set_window_size(1280, 2000)
+            time.sleep(1)
             height = self.script("return document.querySelector('.widget-tab').getBoundingClientRect().bottom")
-            self.driver.set_window_size(1280, round(height) + 110)  # with what the window's frame takes
+            self.driver.set_window_size(1280, round(height) + 170)  # with what the window's frame takes
             time.sleep(1)
             self.driver.save_screenshot(str(Path(OUT) / f"{name}.png"))
 
