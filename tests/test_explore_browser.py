@@ -130,10 +130,10 @@ class Page:
         return Shown(images, drawings, checksum)
 
     def answer(self, what, act=lambda: None):
-        """Do something, wait until what is seen is another, and note the seconds."""
+        """Do something, wait until what is seen is another and not empty, and note the seconds."""
         before, start = self.shown(), time.perf_counter()
         act()
-        wait_for(lambda: self.shown() != before)
+        wait_for(lambda: (now := self.shown()) != before and now.images)
         self.seconds.append((what, time.perf_counter() - start))
         return self.shown()
 
