@@ -1,7 +1,7 @@
 # Every target first brings up its environment by itself; `make` alone lists the targets.
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: env lock figures gallery report lite test lint format bench clean help FORCE
+.PHONY: env lock figures gallery report lite explore explore-app test test-browser lint format bench clean help FORCE
 
 # Whatever variables hold is text, which neither make nor a shell expands: `:=` with $(value) takes it as it is, and
 # recipes read it out of the environment, in quotes. `override`: the rest is not to be set from outside.
@@ -88,9 +88,17 @@ lite: $(READY) ## train VGG-19 lite, from START where given: build/lite/vgg19-li
 	$(ENV)/bin/dsd train lite $(if $(DEVICE),--device "$$DEVICE") $(if $(SEED),--seed "$$SEED") $(if $(WEIGHTS),--weights "$$WEIGHTS") \
 		$(if $(START),--start "$$START")
 
+# --- DSD of any image, live ------------------------------------------------------------------------------------------
+explore: $(READY) ## play with DSD of any image: JupyterLab
+	$(PYTHON) -m dsd.explore lab
+explore-app: $(READY) ## the same as a page
+	$(PYTHON) -m dsd.explore app
+
 # --- checks -----------------------------------------------------------------------------------------------------------
 test: lint ## run all tests, lint and type checks
 	OMP_NUM_THREADS=1 $(PYTHON) -m pytest --numprocesses 2 --dist worksteal
+test-browser: $(READY) ## the explorer in Chromium (Debian: chromium, chromium-driver)
+	OMP_NUM_THREADS=1 $(PYTHON) -m pytest -m browser tests/test_explore_browser.py
 lint: $(READY) ## ruff and mypy only
 	$(PYTHON) -m ruff check
 	$(PYTHON) -m ruff format --check

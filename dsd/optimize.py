@@ -44,6 +44,7 @@ def optimize(
     clamp: bool = True,
     seed: int = 0,
     description: str = "optimising",
+    bar: bool = True,
     checkpoint: str | Path | None = None,
 ) -> Trajectory:
     """Minimise loss(start + r) over the residual r, which begins small.
@@ -62,7 +63,8 @@ def optimize(
         snapshots: steps after which the image is kept; 0 is the beginning.
         clamp: keep images in [0, 1] after every step; else they may leave it.
         seed: of r.
-        description: of the progress bar.
+        description: of the progress bar, and of what failed in messages.
+        bar: whether there is a progress bar.
         checkpoint: a file to go on from when it is there, written every 100 steps and at the end. It does not know the
             loss: use another file for another one. Remove it when the result is safe.
 
@@ -110,7 +112,8 @@ def optimize(
     settings["snapshots"] = sorted(map(int, snapshots))
     if checkpoint is not None and checkpoint.is_file():
         first = _resume(checkpoint, settings, path, x, descent, schedule)
-    progress = tqdm(range(first, steps + 1), desc=description, unit="step", initial=first, total=steps + 1)
+    todo = range(first, steps + 1)
+    progress = tqdm(todo, desc=description, unit="step", initial=first, total=steps + 1, disable=not bar)
     with full_precision(), progress:
         for step in progress:
             if checkpoint is not None and (step % EVERY == 0 or step == steps) and step > first:

@@ -16,6 +16,8 @@ from dsd.backbones.weights import Weights, load_weights
 
 ALEXNET = {"relu1": 2, "relu2": 5, "relu3": 8, "relu4": 10, "relu5": 12}  # how many of `features` end in each layer
 SQUEEZENET = {"relu1": 2, "relu2": 5, "relu3": 8, "relu4": 10, "relu5": 11, "relu6": 12, "relu7": 13}
+ALEXNET_FILES = (Path("alexnet-features.pth"), Path("alexnet-owt-7be5be79.pth"))  # looked for in this order
+SQUEEZENET_FILES = (Path("squeezenet1_1-features.pth"), Path("squeezenet1_1-b8a52dc0.pth"))
 
 
 class AlexNet(FeatureExtractor):
@@ -53,7 +55,7 @@ class AlexNet(FeatureExtractor):
             _parameters(self),
             weights,
             network="AlexNet",
-            files=(Path("alexnet-features.pth"), Path("alexnet-owt-7be5be79.pth")),
+            files=ALEXNET_FILES,
             torchvision="AlexNet_Weights.IMAGENET1K_V1",
         )
 
@@ -92,7 +94,7 @@ class SqueezeNet(FeatureExtractor):
             _parameters(self),
             weights,
             network="SqueezeNet",
-            files=(Path("squeezenet1_1-features.pth"), Path("squeezenet1_1-b8a52dc0.pth")),
+            files=SQUEEZENET_FILES,
             torchvision="SqueezeNet1_1_Weights.IMAGENET1K_V1",
         )
 

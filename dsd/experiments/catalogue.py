@@ -169,7 +169,7 @@ def make_rules(repository: Path = REPOSITORY) -> str:
 def make_help(repository: Path = REPOSITORY) -> str:
     """The experiments, and the targets and variables that the Makefile explains."""
     makefile = (repository / "Makefile").read_text(encoding="utf-8")
-    targets = re.findall(r"^([a-z]+):.*?## (.*)", makefile, re.MULTILINE)
+    targets = re.findall(r"^([a-z-]+):.*?## (.*)", makefile, re.MULTILINE)
     variables = re.findall(r"^([A-Z0-9]+) \?=[^#]*# *(.*)", makefile, re.MULTILINE)
     rows = [(name, experiment.title) for name, experiment in list_experiments(repository).items()]
     return "\n".join(

@@ -5,6 +5,8 @@ A function each for the maths on one layer's features, and a module each for ima
 
 from collections.abc import Mapping
 
+import numpy as np
+import torch
 from torch import Tensor
 
 from dsd.backbones.base import Backbone
@@ -73,7 +75,10 @@ def pdl(a: Tensor, b: Tensor, p: int = 1) -> Tensor:
 
 def sorted_values(features: Tensor) -> Tensor:
     """Each channel's values in order, (N, C, H·W): all that :func:`pdl` needs of features."""
-    return at_least_float32(features.flatten(2)).sort(dim=2).values
+    values = at_least_float32(features.flatten(2))
+    if values.device.type == "cpu" and not values.requires_grad:  # NumPy sorts four times as fast
+        return torch.from_numpy(np.sort(values.numpy(), axis=2))
+    return values.sort(dim=2).values
 
 
 def pdl_of_sorted(a: Tensor, b: Tensor, p: int) -> Tensor:
