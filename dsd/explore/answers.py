@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from dsd.attribution import dsd_attribution
 from dsd.descriptor import gram_matrices
 from dsd.explore.networks import LEARNED, load_learned, load_network
 from dsd.explore.pictures import CENTRE, DEGRADATIONS, Picture, degrade
@@ -66,6 +67,25 @@ def fingerprint(picture: Picture, kind: str, strength: int, backbone: str, alpha
     grams = gram_matrices(degrade(picture, kind, strength)[None], network, (1, alpha))
     full, small = ({layer: grams[layer, scale][0] for layer in network.layers} for scale in (1, alpha))
     return Fingerprint(full, small)
+
+
+@lru_cache(maxsize=32)
+@torch.inference_mode()
+def shares(picture: Picture, kind: str, strength: int, backbone: str, alpha: float) -> Mapping[str, Tensor]:
+    """Where ‖DSD_α(x)‖₁ of a picture comes from: :func:`dsd.dsd_attribution`, by layer, each (H', W').
+
+    Args:
+        picture: the picture.
+        kind: of degradation.
+        strength: of it, 0 for none.
+        backbone: a key of :data:`.networks.LAYERS`.
+        alpha: the scaling factor, above 1.
+
+    Raises:
+        FileNotFoundError, ValueError: as for :func:`.load_network`.
+    """
+    maps = dsd_attribution(degrade(picture, kind, strength)[None], load_network(backbone), alpha)
+    return {layer: map_[0] for layer, map_ in maps.items()}
 
 
 @dataclass(frozen=True)

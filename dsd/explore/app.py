@@ -20,6 +20,7 @@ from dsd.explore.views import Choice
 # A further tab: its title, and what it shows of a choice, as HTML.
 TABS: dict[str, Callable[[Choice], str]] = {
     "Fingerprint": views.fingerprint_tab,
+    "Where": views.places_tab,
     "Measures": views.measures_tab,
     "Enlarge": views.enlarge_tab,
 }

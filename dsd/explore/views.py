@@ -7,13 +7,14 @@ from math import inf, nan
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from dsd.backbones import PAPER_LAYERS
 from dsd.experiments.story import most_active_channels
 from dsd.experiments.style import pretty
 from dsd.explore import pages
-from dsd.explore.answers import CROP, UNREFERENCED, curves, enlarged, fingerprint, unreferenced
+from dsd.explore.answers import CROP, UNREFERENCED, curves, enlarged, fingerprint, shares, unreferenced
 from dsd.explore.descent import STEPS
 from dsd.explore.networks import load_network
 from dsd.explore.photographs import natural_norms
@@ -23,6 +24,7 @@ from dsd.resize import downscale
 
 FIRST_LAYER = "relu3_1"
 CHANNELS = 48  # of a heat-map
+CELLS = 64  # of a map's side
 
 
 @dataclass(frozen=True)
@@ -112,6 +114,24 @@ def _place(choice: Choice, norms: dict[str, float]) -> str:
     return pages.histogram(natural, own, label) + pages.paragraph(
         f"Higher than {share:.0%} of {len(natural)} photographs (BSDS500, test), measured by the same network "
         f"({choice.backbone}) at the same size. Other networks have other values."
+    )
+
+
+def places_tab(choice: Choice) -> str:
+    """The image beside the map of its places' shares of ‖DSD‖ at the layer."""
+    image = degrade(choice.picture, choice.kind, choice.strength)
+    map_ = shares(choice.picture, choice.kind, choice.strength, choice.backbone, choice.alpha)[choice.layer]
+    cells = F.adaptive_avg_pool2d(map_[None], min(CELLS, len(map_)))[0]
+    relative = cells / cells.mean() if map_.sum() > 0 else torch.zeros_like(cells)  # an image without any DSD
+    limit = float(relative.abs().quantile(0.98))
+    alpha = pages.subscript(f"{choice.alpha:g}")
+    return pages.row(
+        pages.photograph(image, "x", side=384),
+        pages.heat_map(relative, limit, f"share of ‖DSD{alpha}(x)‖₁ ÷ an even share", signed=True, side=384),
+    ) + pages.paragraph(
+        f"{pretty(choice.layer)} of {choice.backbone}. Red places raise ‖DSD‖, blue ones lower it; all shares add "
+        f"up to the value, 10³ ‖DSD‖₁ = {pages.number(1e3 * map_.sum().item())}. The map of a part would be "
+        "another one: the signs of DSD's entries come of the whole image (make fig-attribution)."
     )
 
 

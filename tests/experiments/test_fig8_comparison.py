@@ -16,7 +16,7 @@ from dsd.restore.testing import pairs_of
 
 @pytest.fixture
 def parameters(parameters_of):
-    return parameters_of("fig8", weights="auto", shown={"embedded/brick": [48, 32, 60]})
+    return parameters_of("fig8", weights="auto", models={"L1": "l1"}, shown={"embedded/brick": [48, 32, 60]})
 
 
 def texts(figure):
@@ -40,7 +40,7 @@ def test_close_ups_and_numbers_are_those_of_the_network(parameters, tmp_path):
     for width in ("page", "column"):
         figure = fig8_comparison.draw(result, width)
         assert figure.get_figwidth() == style.figure_width(width)
-        assert texts(figure)[:3] == ["embedded brick", "Bicubic", texts(figure)[2]]
+        assert texts(figure)[:3] == ["embedded\nbrick", "Bicubic", texts(figure)[2]]
         assert f"{table.psnr_y.L1:.2f} dB" in texts(figure)[4]
         assert "inf" not in " ".join(texts(figure))
     caption = fig8_comparison.caption(result)

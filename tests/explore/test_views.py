@@ -49,6 +49,14 @@ def test_other_weights_are_not_compared(choice, monkeypatch):
     assert "Higher than" not in html
 
 
+def test_the_tab_of_places(choice):
+    html = views.places_tab(choice)
+    norm = views.fingerprint(choice.picture, "blur", 0, "lite", 2).norms[choice.layer]
+    assert html.count("<img") == 3
+    assert f"10³ ‖DSD‖₁ = {1e3 * norm:.3g}." in html
+    assert views.places_tab(choice.changed(alpha=4)) != html
+
+
 def test_the_measures_tab(choice, monkeypatch):
     some = Curves({"dsd": [1.0, 2, 3, 4], "psnr": [40.0, 30, 20, 10]}, {"lpips": "no <weights>"})
     monkeypatch.setattr(views, "curves", lambda *of: some)
@@ -78,7 +86,8 @@ def test_the_way_of_an_optimisation(choice):
 
 def test_an_image_of_one_colour(choice):
     black = replace(choice.picture, pixels=torch.zeros_like(choice.picture.pixels))
-    html = views.fingerprint_tab(choice.changed(picture=black)) + views.measures_tab(choice.changed(picture=black))
+    tabs = (views.fingerprint_tab, views.places_tab, views.measures_tab)
+    html = "".join(tab(choice.changed(picture=black)) for tab in tabs)
     assert "niqe: NIQE needs at least two blocks" in html
     assert "nan" not in re.sub(r"base64,[^\"]+", "", html)
 

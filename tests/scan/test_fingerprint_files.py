@@ -1,14 +1,12 @@
 """Fingerprints have the manners of the table: the same bytes however the scan was stopped, damage is noticed."""
 
 import json
-import os
 import random
 import shutil
 import subprocess
 import sys
 import time
 from dataclasses import replace
-from importlib.util import find_spec
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -23,7 +21,6 @@ from dsd.scan.fingerprint_files import digest, fingerprint_files
 from dsd.scan.fingerprints import SCALE
 from tests.scan.samples import OPTIONS, SETTINGS, SLOW, fail, rows, save_broken
 from tests.scan.test_earlier import overwrite
-from tests.scan.test_ray import RAY
 
 ONE = replace(SETTINGS, layers=("relu1_2",), alphas=(2,), fingerprints=True)
 COMMAND = [*OPTIONS, "--layers=relu1_2", "--alphas=2", "--fingerprints"]
@@ -125,13 +122,3 @@ def test_a_table_without_is_of_another_scan(good, scanned):
 def test_they_are_of_one_layer_and_alpha(change):
     with pytest.raises(ValueError, match="fingerprints are of one layer and one alpha, got layers relu1_2"):
         replace(ONE, **change)
-
-
-@pytest.mark.skipif(find_spec("ray") is None, reason="Ray is not installed")
-def test_ray_makes_the_same(good, made, tmp_path):
-    out = tmp_path / "out" / "scores.parquet"
-    out.parent.mkdir()
-    command = [sys.executable, "-c", RAY, "scan", str(good), "--out", str(out), *COMMAND, "--engine=ray", "--workers=0"]
-    home = {"HOME": str(tmp_path), "PYTHONWARNINGS": "ignore"}
-    subprocess.run(command, check=True, env=os.environ | home, timeout=600)
-    assert contents(out) == contents(made)
