@@ -10,6 +10,7 @@ from typing import Any
 from PIL import Image
 
 from dsd.cite import pdf, png
+from dsd.data.files import file_digest
 
 DIGEST = "stamp_sha256"
 FILES = "drawn_from"  # the table and the pictures that a figure is drawn from: {file: SHA-256}
@@ -48,12 +49,6 @@ def seal(about: Mapping[str, Any], content: bytes = b"") -> dict[str, Any]:
     plain = json.loads(json.dumps({key: value for key, value in about.items() if key != DIGEST}))
     text = json.dumps(plain, sort_keys=True, ensure_ascii=False)
     return plain | {DIGEST: hashlib.sha256(text.encode() + b"\0" + content).hexdigest()}
-
-
-def file_digest(path: Path) -> str:
-    """SHA-256 of a file's bytes, in hexadecimal digits."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def read_stamp(path: Path) -> Stamp:

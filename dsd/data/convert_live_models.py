@@ -1,6 +1,5 @@
 """The parameters of NIQE and BRISQUE as their authors' laboratory (LIVE) released them, brought into safetensors."""
 
-import hashlib
 import json
 from pathlib import Path
 
@@ -8,6 +7,7 @@ import numpy as np
 from safetensors.numpy import save
 
 from dsd.atomic import atomic_write
+from dsd.data.files import file_digest
 
 NIQE_SOURCE = "http://live.ece.utexas.edu/research/quality/niqe_release.zip"
 BRISQUE_SOURCE = "http://live.ece.utexas.edu/research/quality/BRISQUE_release.zip"
@@ -87,7 +87,7 @@ def convert_brisque(model: str | Path, ranges: str | Path, out: str | Path) -> P
 def _digest(path: Path) -> dict[str, str]:
     if not path.is_file():
         raise FileNotFoundError(f"no file {path}")
-    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest()}
+    return {path.name: file_digest(path)}
 
 
 def _write(out: str | Path, tensors: dict[str, np.ndarray], source: str, digests: dict[str, str]) -> Path:

@@ -76,6 +76,35 @@ def crop_square(image: Tensor, side: int, position: tuple[float, float] = (0.5, 
     return image[:, top : top + side, left : left + side]
 
 
+def cut_view(
+    image: Tensor,
+    resize: int | None,
+    crop: int | None,
+    position: tuple[float, float] = (0.5, 0.5),
+    name: str = "it",
+) -> Tensor:
+    """Resize an image by :func:`resize_short_side`, then cut a square out of it by :func:`crop_square`.
+
+    Args:
+        image: float (3, H, W) in [0, 1].
+        resize: pixels of the short side; None leaves it.
+        crop: side of the square, in pixels; None leaves all of the image.
+        position: where the square lies, from 0 (top, left) to 1 (bottom, right).
+        name: what messages call the image.
+
+    Raises:
+        ValueError: the image is too long to be resized, or smaller than the square.
+
+    Example:
+        >>> import torch
+        >>> cut_view(torch.rand(3, 30, 45), 20, 16).shape
+        torch.Size([3, 16, 16])
+    """
+    if resize is not None:
+        image = resize_short_side(image, resize, name)
+    return image if crop is None else crop_square(image, crop, position, name)
+
+
 @dataclass(frozen=True)
 class View:
     """A square crop of a photograph."""
@@ -200,10 +229,7 @@ class Photographs(Dataset[Tensor]):
     def __getitem__(self, index: int) -> Tensor:
         """Load one view, float (3, crop, crop) in [0, 1]."""
         view = self.views[index]
-        image = load_image(view.path)
-        if self.resize is not None:
-            image = resize_short_side(image, self.resize, str(view.path))
-        return crop_square(image, self.crop, view.position, str(view.path))
+        return cut_view(load_image(view.path), self.resize, self.crop, view.position, str(view.path))
 
     def pairs(self, *, same_group: bool) -> list[tuple[int, int]]:
         """Pairs of views of one group, or of two groups, by their indices; each view is in one pair at most.

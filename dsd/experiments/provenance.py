@@ -21,7 +21,8 @@ from torch import Tensor
 import dsd
 from dsd.atomic import atomic_write
 from dsd.backbones.base import Backbone
-from dsd.cite.stamp import FILES, check_files, file_digest, seal
+from dsd.cite.stamp import FILES, check_files, seal
+from dsd.data.files import file_digest
 from dsd.data.images import load_image, save_image
 from dsd.data.views import Photographs
 from dsd.experiments.catalogue import REPOSITORY, experiment_name, find_experiment

@@ -1,6 +1,5 @@
 """Q_DSD (Eq. 5): how far an image's ‖DSD‖ is from what its downscaled version lets expect."""
 
-import hashlib
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from dsd.backbones import load_backbone
 from dsd.backbones.base import Backbone, Precision
 from dsd.backbones.vgg19 import OXFORD_FILE
 from dsd.checks import check_factors, check_images, check_integer
+from dsd.data.files import file_digest
 from dsd.descriptor import dsd_norm
 from dsd.noref.regressor import LAYERS, load_regressor
 from dsd.paths import data_root
@@ -251,6 +251,6 @@ def shipped(backbone: str, alpha: float) -> Path:
         raise FileNotFoundError(
             f"no regressor for {backbone} at alpha {alpha:g}; there are {known}. `dsd train noref` makes one"
         )
-    if hashlib.sha256(path.read_bytes()).hexdigest() != SHA256[path.stem]:
+    if file_digest(path) != SHA256[path.stem]:
         raise ValueError(f"{path} is damaged: install dsd again")
     return path

@@ -13,7 +13,7 @@ from dsd.data.views import Photographs
 from dsd.descriptor import gram_matrices
 from dsd.gram import patch_gram
 from dsd.quality.statistics import statistics
-from dsd.scan.fingerprints import channels_of, l1_distances, upper_triangle
+from dsd.scan.fingerprints import l1_distances, times_in_matrix, upper_triangle
 
 DSD, GRAM, RGB = "DSD", "Gram", "RGB patches"
 
@@ -72,6 +72,5 @@ def all_distances(triangles: np.ndarray, distance: Literal["L1", "Euclidean"]) -
     """
     if distance == "L1":
         return l1_distances(triangles, triangles)
-    i, j = np.triu_indices(channels_of(triangles.shape[1]))
-    whole = torch.from_numpy(triangles * np.where(i == j, 1, 2).astype(np.float32) ** 0.5)
+    whole = torch.from_numpy(triangles * times_in_matrix(triangles.shape[1]) ** 0.5)
     return torch.cdist(whole, whole, compute_mode="use_mm_for_euclid_dist_if_necessary").numpy()

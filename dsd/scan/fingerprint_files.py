@@ -3,7 +3,6 @@
 The file is a plain ``.npy``, which numpy maps into memory; a ``.json`` beside it has the settings.
 """
 
-import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from dsd.atomic import atomic_write
+from dsd.data.files import file_digest
 from dsd.scan.fingerprints import SCALE, channels_of
 
 COLUMN = "fingerprint"  # of the files of a scan's units
@@ -80,17 +80,11 @@ class FingerprintWriter:
         """Bring both files to their places."""
         assert self.rows is not None, "a collection has an image"
         self.rows.flush()
-        about = describe(self.provenance, self.rows, digest(self.whole))
+        about = describe(self.provenance, self.rows, file_digest(self.whole))
         self.whole.replace(self.files[0])
         self.files[0].with_suffix(".usearch").unlink(missing_ok=True)  # the shortlist of the old ones
         with atomic_write(self.files[1]) as file:
             file.write(json.dumps(about, indent=2).encode())
-
-
-def digest(path: Path) -> str:
-    """SHA-256 of a file, in hexadecimal digits."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def check_fingerprints(table: Path) -> None:
@@ -101,7 +95,7 @@ def check_fingerprints(table: Path) -> None:
     """
     rows, about = fingerprint_files(table)
     try:
-        intact = json.loads(about.read_bytes())["sha256"] == digest(rows)
+        intact = json.loads(about.read_bytes())["sha256"] == file_digest(rows)
     except (OSError, ValueError, KeyError, TypeError):
         intact = False
     if not intact:

@@ -61,6 +61,17 @@ def channels_of(entries: int) -> int:
     return math.isqrt(2 * entries)
 
 
+def times_in_matrix(entries: int) -> np.ndarray:
+    """How often each entry of an upper triangle stands in its matrix: once on the diagonal, else twice; float32.
+
+    Example:
+        >>> times_in_matrix(3)
+        array([1., 2., 1.], dtype=float32)
+    """
+    i, j = np.triu_indices(channels_of(entries))
+    return np.where(i == j, 1, 2).astype(np.float32)
+
+
 def l1_distances(rows: np.ndarray, queries: np.ndarray) -> np.ndarray:
     """‖A − B‖₁, the mean of |A − B| over all C² entries, of symmetric matrices of which the upper triangles are given.
 
@@ -78,9 +89,7 @@ def l1_distances(rows: np.ndarray, queries: np.ndarray) -> np.ndarray:
         array([[2.],
                [1.]], dtype=float32)
     """
-    channels = channels_of(rows.shape[1])
-    i, j = np.triu_indices(channels)
-    share = torch.from_numpy(np.where(i == j, 1, 2).astype(np.float32) / channels**2)
+    share = torch.from_numpy(times_in_matrix(rows.shape[1]) / channels_of(rows.shape[1]) ** 2)
     weighted = share * _float32(queries)
     step = max(1, VALUES_AT_ONCE // rows.shape[1])
     distances = np.empty((len(queries), len(rows)), np.float32)

@@ -12,7 +12,7 @@ import torch
 
 from dsd.backbones import load_backbone
 from dsd.data.images import load_image
-from dsd.data.views import crop_square, resize_short_side
+from dsd.data.views import cut_view
 from dsd.descriptor import dsd_matrices
 from dsd.scan.fingerprint_files import fingerprint_files
 from dsd.scan.fingerprints import encode
@@ -88,11 +88,7 @@ def fingerprint(image: Path, about: Mapping[str, Any], *, weights: str = "auto",
             f"the index is of {about['backbone']} with the weights {about['weights']} ({about['weights_sha256'][:8]}), "
             f"these are others ({here[:8]}): name the same file by --weights"
         )
-    x = load_image(image)
-    if about["resize"] is not None:
-        x = resize_short_side(x, about["resize"], str(image))
-    if about["crop"] is not None:
-        x = crop_square(x, about["crop"], name=str(image))
+    x = cut_view(load_image(image), about["resize"], about["crop"], name=str(image))
     matrices = dsd_matrices(x[None].to(network.device), network, [about["alpha"]], about["normalize"])
     return encode(next(iter(matrices.values())))
 

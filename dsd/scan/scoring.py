@@ -13,7 +13,7 @@ from torch.utils.data import DataLoader, Dataset
 from dsd.backbones import load_backbone
 from dsd.checks import check_images
 from dsd.data.images import load_image
-from dsd.data.views import crop_square, resize_short_side
+from dsd.data.views import cut_view
 from dsd.descriptor import dsd_matrices
 from dsd.gram import l1_norm
 from dsd.scan.fingerprints import encode
@@ -64,10 +64,7 @@ class Views(Dataset[Decoded]):
 
     def _view(self, image: Tensor) -> Tensor:
         settings = self.settings
-        if settings.resize is not None:
-            image = resize_short_side(image, settings.resize)
-        if settings.crop is not None:
-            image = crop_square(image, settings.crop)
+        image = cut_view(image, settings.resize, settings.crop)
         check_images(image[None], "it", smallest=self.smallest, alpha=max(settings.alphas))
         return image.contiguous()  # without what was cropped, which would be sent along
 

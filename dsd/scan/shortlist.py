@@ -6,7 +6,7 @@ import numpy as np
 from tqdm import tqdm
 
 from dsd.atomic import atomic_write
-from dsd.scan.fingerprints import channels_of
+from dsd.scan.fingerprints import times_in_matrix
 from dsd.scan.neighbours import Index
 
 if TYPE_CHECKING:
@@ -72,5 +72,4 @@ def euclidean(rows: np.ndarray) -> np.ndarray:
         >>> euclidean(np.float16([[1, 2, 3]]))
         array([[1.   , 2.828, 3.   ]], dtype=float16)
     """
-    i, j = np.triu_indices(channels_of(rows.shape[1]))
-    return (rows * np.where(i == j, 1, 2).astype(np.float32) ** 0.5).astype(np.float16)
+    return (rows * times_in_matrix(rows.shape[1]) ** 0.5).astype(np.float16)

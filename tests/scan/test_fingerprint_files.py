@@ -14,10 +14,11 @@ import pytest
 import torch
 
 from dsd.backbones import load_backbone
+from dsd.data.files import file_digest
 from dsd.data.views import Photographs, View
 from dsd.descriptor import dsd_matrices
 from dsd.scan.collection import scan
-from dsd.scan.fingerprint_files import digest, fingerprint_files
+from dsd.scan.fingerprint_files import fingerprint_files
 from dsd.scan.fingerprints import SCALE
 from tests.scan.samples import OPTIONS, SETTINGS, SLOW, fail, rows, save_broken
 from tests.scan.test_earlier import overwrite
@@ -43,7 +44,7 @@ def test_rows_are_the_dsd_of_each_image(good, made):
     values, about = np.load(place, mmap_mode="r"), json.loads(sidecar.read_text())
     assert (values.shape, values.dtype) == ((40, 64 * 65 // 2), np.float16)
     wanted = {"layer": "relu1_2", "alpha": 2, "channels": 64, "scale": SCALE, "normalize": "chw", "backbone": "lite"}
-    assert about.items() >= (wanted | {"weights_sha256": "random", "sha256": digest(place)}).items()
+    assert about.items() >= (wanted | {"weights_sha256": "random", "sha256": file_digest(place)}).items()
     network = load_backbone("lite", ["relu1_2"], "random", device="cpu")
     i, j = np.triu_indices(64)
     for number, row in enumerate(rows(made)):

@@ -95,7 +95,7 @@ def test_another_error_of_torch_is_the_images_own(good, tmp_path, monkeypatch):
     def fail(*_):
         raise RuntimeError("required rank 4 tensor to use channels_last memory format")
 
-    monkeypatch.setattr("dsd.scan.scoring.resize_short_side", fail)
+    monkeypatch.setattr("dsd.scan.scoring.cut_view", fail)
     failed = scan(good, tmp_path / "out.parquet", SETTINGS, workers=0)
     assert "required rank 4 tensor to use channels_last memory format" in failed["error"].to_pylist()
 
@@ -106,7 +106,7 @@ def test_another_error_of_torch_is_the_images_own(good, tmp_path, monkeypatch):
     [
         ("dsd.data.images.read_pixels", MemoryError()),
         ("dsd.scan.scoring.load_image", RuntimeError("DefaultCPUAllocator: can't allocate memory")),
-        ("dsd.scan.scoring.resize_short_side", MemoryError()),
+        ("dsd.scan.scoring.cut_view", MemoryError()),
     ],
 )
 def test_a_lack_of_memory_ends_the_scan_and_finished_units_stay(
