@@ -35,7 +35,7 @@ def upper_triangle(matrices: Tensor) -> Tensor:
 def encode(matrices: Tensor) -> np.ndarray:
     """DSD matrices as rows of a file of fingerprints: `SCALE` times their upper triangle.
 
-    Entries beyond ±65504/`SCALE` are cut off there; smaller ones are rounded to 11 bits.
+    Rounded to 11 bits. A matrix with an entry beyond ±65504/`SCALE` has no fingerprint: its row is NaN.
 
     Args:
         matrices: float (N, C, C), symmetric.
@@ -44,11 +44,11 @@ def encode(matrices: Tensor) -> np.ndarray:
         float16 (N, C·(C+1)/2).
 
     Example:
-        >>> encode(torch.tensor([[[1.0, 0.5], [0.5, 9999.0]]])).tolist()
-        [[16.0, 8.0, 65504.0]]
+        >>> encode(torch.tensor([[[1.0, 0.5], [0.5, 2.0]], [[1.0, 0.5], [0.5, 9999.0]]])).tolist()
+        [[16.0, 8.0, 32.0], [nan, nan, nan]]
     """
-    limit = float(np.finfo(np.float16).max)
-    return (SCALE * upper_triangle(matrices)).clamp(-limit, limit).half().numpy(force=True)
+    rows = (SCALE * upper_triangle(matrices)).half()
+    return rows.where(rows.isfinite().all(dim=1, keepdim=True), torch.nan).numpy(force=True)
 
 
 def channels_of(entries: int) -> int:

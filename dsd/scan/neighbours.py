@@ -79,7 +79,7 @@ def fingerprint(image: Path, about: Mapping[str, Any], *, weights: str = "auto",
 
     Raises:
         FileNotFoundError: no image, or no weights.
-        ValueError: it cannot be used, or is too small; or the weights are others.
+        ValueError: it cannot be used, is too small, or has an entry too large for a fingerprint; or the weights are others.
     """
     network = load_backbone(about["backbone"], [about["layer"]], weights, precision=about["precision"], device=device)
     here = network.provenance()["weights_sha256"]
@@ -90,7 +90,10 @@ def fingerprint(image: Path, about: Mapping[str, Any], *, weights: str = "auto",
         )
     x = cut_view(load_image(image), about["resize"], about["crop"], name=str(image))
     matrices = dsd_matrices(x[None].to(network.device), network, [about["alpha"]], about["normalize"])
-    return encode(next(iter(matrices.values())))
+    row = encode(next(iter(matrices.values())))
+    if np.isnan(row).any():
+        raise ValueError(f"{image} has no fingerprint: its DSD has an entry too large for one (docs/scan.md)")
+    return row
 
 
 def nearest(distances: np.ndarray, count: int) -> np.ndarray:

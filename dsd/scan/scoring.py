@@ -25,6 +25,7 @@ from dsd.scan.table import printable, write_unit
 # An image's height and width, its view or why there is none, and which bytes it is of.
 Decoded = tuple[Sequence[int | None], Tensor | str | MemoryError, Stamp]
 
+NO_FINGERPRINT = "its DSD has an entry too large for a fingerprint (docs/scan.md): scan it without --fingerprints"
 PIXELS_WAITING = 2**24  # for company in a batch: photographs at their own size would otherwise fill the memory
 
 
@@ -146,6 +147,9 @@ class Scorer:
             if len(waiting) == self.settings.batch_size or pixels > PIXELS_WAITING or row == len(items) - 1:
                 self._score(waiting, scores, fingerprints)
                 waiting.clear()
+        if fingerprints is not None:
+            for row in np.flatnonzero(np.isnan(fingerprints[:, 0])):
+                errors[row], scores[:, row] = errors[row] or NO_FINGERPRINT, torch.nan
         columns = dict(zip(self.columns, scores.cpu().numpy(), strict=True))
         write_unit(shard, [item.path for item in items], sizes, errors, stamps, columns, fingerprints)
 

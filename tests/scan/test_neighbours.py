@@ -3,12 +3,14 @@ import shutil
 from dataclasses import replace
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 
 from dsd.scan.collection import scan
 from dsd.scan.fingerprint_files import fingerprint_files
 from dsd.scan.fingerprints import l1_distances
 from dsd.scan.neighbours import fingerprint, nearest, open_index
+from dsd.scan.scoring import NO_FINGERPRINT
 from tests.scan.samples import SETTINGS, save_good
 
 
@@ -55,6 +57,17 @@ def test_refuses_an_image_that_is_too_small(folder, table):
     index = open_index(table)
     with pytest.raises(ValueError, match="smaller than the crop of 400"):
         fingerprint(folder / "good" / index.paths[0], {**index.about, "crop": 400}, weights="random", device="cpu")
+
+
+def test_what_is_too_large_for_a_fingerprint_fails(folder, tmp_path, monkeypatch):
+    index = open_index(folder / "prints.parquet")
+    monkeypatch.setattr("dsd.scan.fingerprints.SCALE", 1e9)
+    with pytest.raises(ValueError, match="has no fingerprint: its DSD has an entry too large"):
+        fingerprint(folder / "good" / index.paths[0], index.about, weights="random", device="cpu")
+    settings = replace(SETTINGS, layers=("relu1_2",), alphas=(2,), fingerprints=True)
+    failed = scan(folder / "good", tmp_path / "large.parquet", settings, workers=0)
+    assert set(failed["error"].to_pylist()) == {NO_FINGERPRINT}
+    assert np.isnan(pq.read_table(tmp_path / "large.parquet")["relu1_2_dsd2"].to_numpy()).all()
 
 
 def test_refuses_a_table_without_fingerprints(table):
