@@ -17,7 +17,6 @@ from dsd.experiments.restorations import (
     Variant,
     loss_name,
     losses_network,
-    over_images,
     picture_name,
     run_labels,
     tested_on,
@@ -25,6 +24,7 @@ from dsd.experiments.restorations import (
     with_weights,
 )
 from dsd.experiments.style import Width, draw_image, figure_width, pretty
+from dsd.quality.means import over_images
 from dsd.restore.runs import CROPS, close_up, crop_of
 from dsd.restore.testing import pairs_of
 

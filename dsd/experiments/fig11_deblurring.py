@@ -15,7 +15,6 @@ from dsd.experiments.restorations import (
     LOSSES,
     Variant,
     losses_network,
-    over_images,
     picture_name,
     run_labels,
     tested_on,
@@ -23,6 +22,7 @@ from dsd.experiments.restorations import (
     with_weights,
 )
 from dsd.experiments.style import Width, draw_image, figure_width, pretty
+from dsd.quality.means import over_images
 from dsd.restore.config_files import load_config
 from dsd.restore.evaluate import Evaluator
 from dsd.restore.runs import close_up, crop_of

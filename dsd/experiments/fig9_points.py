@@ -9,8 +9,9 @@ import pandas as pd
 from dsd.data.images import find_images, load_image
 from dsd.data.restoration_sets import results_of
 from dsd.experiments.provenance import Result
-from dsd.experiments.restorations import loss_name, over_images, with_texts
+from dsd.experiments.restorations import loss_name, with_texts
 from dsd.paths import find_folder
+from dsd.quality.means import over_images
 from dsd.restore.evaluate import Evaluator
 from dsd.restore.testing import pairs_of
 

@@ -19,8 +19,8 @@ from dsd.data.distortions import blur
 from dsd.data.views import Photographs
 from dsd.descriptor import dsd_norm
 from dsd.experiments.provenance import Computed, Result
-from dsd.experiments.restorations import over_images
 from dsd.experiments.style import Width, draw_image, figure_width, pretty
+from dsd.quality.means import over_images
 from dsd.quality.statistics import gradient_energy
 
 SHARE, TEXTURE = "share of ‖DSD‖", "gradient energy"

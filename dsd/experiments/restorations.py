@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from dsd.backbones import load_backbone
@@ -125,33 +124,6 @@ def picture_name(place: str, label: str) -> str:
 def with_texts(table: pd.DataFrame, *columns: str) -> pd.DataFrame:
     """A table out of a CSV, where "" is read as NaN, with "" again in these columns."""
     return table.assign(**{name: table[name].astype(object).where(table[name].notna(), "") for name in columns})
-
-
-def over_images(values: pd.DataFrame, seed: int = 0, resamples: int = 2000) -> pd.DataFrame:
-    """The mean over images, and its 95 % bootstrap interval (percentile): images are drawn with replacement.
-
-    Args:
-        values: a row for each image, a column for each measure; NaN where an image does not have it.
-        seed: of the draws.
-        resamples: how many.
-
-    Returns:
-        Rows ``mean``, ``low`` and ``high``, the same columns. The interval of one image is NaN.
-
-    Example:
-        >>> over_images(pd.DataFrame({"psnr": [20.0, 30.0]})).psnr.tolist()
-        [25.0, 20.0, 30.0]
-    """
-    x = values.to_numpy(float)
-    known = np.isfinite(x)
-    drawn = np.random.default_rng(seed).multinomial(len(x), np.full(len(x), 1 / len(x)), resamples)
-    times = np.vstack([np.ones((1, len(x))), drawn])
-    count = times @ known
-    means = np.where(count > 0, times @ np.where(known, x, 0) / np.maximum(count, 1), np.nan)
-    ends = np.full((2, x.shape[1]), np.nan)
-    several = known.sum(axis=0) > 1
-    ends[:, several] = np.nanpercentile(means[1:, several], [2.5, 97.5], axis=0)
-    return pd.DataFrame([means[0], *ends], index=["mean", "low", "high"], columns=values.columns)
 
 
 def losses_network(config: str, weights: str, device: str) -> Backbone:

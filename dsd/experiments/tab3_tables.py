@@ -14,8 +14,9 @@ from dsd.experiments.catalogue import REPOSITORY
 from dsd.experiments.markdown import markdown_table
 from dsd.experiments.output import environment
 from dsd.experiments.provenance import Result
-from dsd.experiments.restorations import LOSSES, loss_name, over_images, with_texts
+from dsd.experiments.restorations import LOSSES, loss_name, with_texts
 from dsd.experiments.style import pretty
+from dsd.quality.means import over_images
 from dsd.restore.evaluate import MEASURES
 
 AUTHORS = ("psnr_y_authors", "lpips_authors", "niqe_authors")  # Table 3's

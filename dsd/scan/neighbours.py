@@ -79,7 +79,7 @@ def fingerprint(image: Path, about: Mapping[str, Any], *, weights: str = "auto",
 
     Raises:
         FileNotFoundError: no image, or no weights.
-        ValueError: it cannot be used, is too small, or has an entry too large for a fingerprint; or the weights are others.
+        ValueError: it cannot be used, is too small, or its DSD has too large an entry; or the weights are others.
     """
     network = load_backbone(about["backbone"], [about["layer"]], weights, precision=about["precision"], device=device)
     here = network.provenance()["weights_sha256"]

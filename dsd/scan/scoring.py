@@ -148,8 +148,8 @@ class Scorer:
                 self._score(waiting, scores, fingerprints)
                 waiting.clear()
         if fingerprints is not None:
-            for row in np.flatnonzero(np.isnan(fingerprints[:, 0])):
-                errors[row], scores[:, row] = errors[row] or NO_FINGERPRINT, torch.nan
+            for at in np.flatnonzero(np.isnan(fingerprints[:, 0])).tolist():
+                errors[at], scores[:, at] = errors[at] or NO_FINGERPRINT, torch.nan
         columns = dict(zip(self.columns, scores.cpu().numpy(), strict=True))
         write_unit(shard, [item.path for item in items], sizes, errors, stamps, columns, fingerprints)
 

@@ -5,7 +5,6 @@ from dsd import paper
 from dsd.experiments import restorations, tab3_tables
 from dsd.experiments import tab3_losses as tab3
 from dsd.experiments.provenance import Result
-from dsd.experiments.restorations import over_images
 from dsd.experiments.style import WIDTHS
 from dsd.experiments.verdicts_tables import table3
 from dsd.restore.evaluate import MEASURES
@@ -27,19 +26,6 @@ def result_of(runs=RUNS, **missing):
         "protocols": {"usual": "images rounded", "authors": "the authors' evaluation: images not rounded"},
     }
     return Result("tab3", tab3_tables.summarise(scores, 0), origin)
-
-
-def test_interval_over_images():
-    values = made_up_scores([], {"a": [str(k) for k in range(50)]}).query("loss == 'l1'")[["niqe", "lpips"]]
-    values = values.assign(lpips=np.nan)
-    found = over_images(values)
-    assert found.niqe["mean"] == pytest.approx(values.niqe.mean())
-    error = values.niqe.std() / np.sqrt(50)
-    np.testing.assert_allclose(
-        found.niqe[["low", "high"]] - found.niqe["mean"], [-1.96 * error, 1.96 * error], rtol=0.1
-    )
-    assert found.lpips.isna().all()
-    assert over_images(values[:1]).niqe.isna().tolist() == [False, True, True]
 
 
 def test_means_and_differences_are_of_the_same_images():
