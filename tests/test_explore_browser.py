@@ -202,6 +202,10 @@ def test_the_explorer(page, files):
     assert page.shown() == before
     page.answer("photograph again", lambda: page.select(images, "chelsea"))
 
+    assert page.answer("tab Where", lambda: page.click("Where")).images == 3  # the photograph, its map, its colours
+    page.answer("where: layer", lambda: page.select(layer, "relu3_1"))
+    page.photograph("where")
+    page.answer("where: strength", lambda: page.slide(0.5))
     assert page.answer("tab Measures", lambda: page.click("Measures")).drawings >= 10
     page.answer("measures: strength", lambda: page.slide(0.5))
     page.answer("measures: degradation", lambda: page.select(kind, "JPEG, quality"))

@@ -36,9 +36,9 @@ CLAIMS = (
         (("Fig. 1", "at another scale"),),
     ),
     Claim(
-        "Small image patches have similar statistics across scales: Self is far below Random.",
-        "Sec. 3.2, Fig. 2 (b)",
-        (("Fig. 2 (b)", "patches"),),
+        "Small patches and shallow layers have similar statistics across scales: Self is significantly below Random.",
+        "Sec. 3.2, Fig. 2",
+        (("Fig. 2 (b)", "patches"), ("Fig. 2 (a)", "shallow layers")),
     ),
     Claim(
         "In deep layers the scales of one image differ about as much as different images do.",
@@ -81,7 +81,7 @@ CLAIMS = (
     Claim(
         "Without a reference, DSD_4 agrees with people significantly better than NIQE, Ma and BRISQUE.",
         "Sec. 3.5, Table 2",
-        (("Tab. 2", "DSD_4 − NIQE"),),
+        (("Tab. 2", "DSD_4 − NIQE"), ("Tab. 2", "DSD_4 − Ma"), ("Tab. 2", "DSD_4 − BRISQUE")),
     ),
     Claim(
         "Among losses on feature distributions DSD is among the best in LPIPS and NIQE.",

@@ -69,7 +69,7 @@ def _table1(result: Result | None) -> Iterator[Verdict]:
 
 def _correlation(row: Mapping[Any, Any]) -> str:
     low, high = (short(row[f"pearson_{end}"], 2) for end in ("low", "high"))
-    return f"{short(row['pearson'])} [{low}, {high}]"
+    return f"{short(row['pearson'])} [{low}, {high}]".replace("-", "−")
 
 
 def _table3(result: Result | None) -> Iterator[Verdict]:

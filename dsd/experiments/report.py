@@ -90,7 +90,7 @@ def page(folder: Path) -> str:
         quick=any(stamp.provenance["parameters"]["preset"] == "quick" for _, stamp in rendered),
         about=list(_about([stamp for _, stamp in rendered])),
         claims=judged,
-        counts=f"{len(judged)} claims: "
+        counts=f"{len(judged)} of its claims: "
         + ", ".join(f"{how_many[word]} {word.strip('*')}" for word in meanings if how_many[word]),
         meanings=[(word, meaning) for word, meaning in meanings.items() if word in given],
         classes={word: CLASSES.get(word, "open") for word in (*meanings, "–")},
