@@ -5,6 +5,7 @@ The file is a plain ``.npy``, which numpy maps into memory; a ``.json`` beside i
 
 import json
 from collections.abc import Mapping
+from glob import escape
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,22 @@ def fingerprint_files(table: Path) -> tuple[Path, Path]:
         ['norms.fingerprints.npy', 'norms.fingerprints.json']
     """
     return table.with_suffix(".fingerprints.npy"), table.with_suffix(".fingerprints.json")
+
+
+def graph_file(rows: Path, sha256: str) -> Path:
+    """Where the graph is that finds a shortlist of fingerprints: its name has the first digits of their digest.
+
+    Example:
+        >>> graph_file(Path("norms.fingerprints.npy"), "0123456789abcdef").name
+        'norms.fingerprints.01234567.usearch'
+    """
+    return rows.with_suffix(f".{sha256[:8]}.usearch")
+
+
+def remove_graphs(rows: Path) -> None:
+    """Remove the graphs of a file of fingerprints, also those of what it was before."""
+    for graph in rows.parent.glob(f"{escape(rows.stem)}.{'[0-9a-f]' * 8}.usearch"):
+        graph.unlink(missing_ok=True)
 
 
 def describe(provenance: Mapping[str, Any], rows: np.ndarray, sha256: str) -> dict[str, Any]:
@@ -82,7 +99,7 @@ class FingerprintWriter:
         assert self.rows is not None, "a collection has an image"
         self.rows.flush()
         about = describe(self.provenance, self.rows, file_digest(self.whole))
-        self.files[0].with_suffix(".usearch").unlink(missing_ok=True)  # the shortlist of the old ones
+        remove_graphs(self.files[0])
         with atomic_write(self.files[1]) as file:
             file.write(json.dumps(about, indent=2).encode())
         self.whole.replace(self.files[0])

@@ -19,7 +19,7 @@ from dsd.data.files import file_digest
 from dsd.data.views import Photographs, View
 from dsd.descriptor import dsd_matrices
 from dsd.scan.collection import scan
-from dsd.scan.fingerprint_files import fingerprint_files
+from dsd.scan.fingerprint_files import fingerprint_files, graph_file
 from dsd.scan.fingerprints import SCALE
 from tests.scan.samples import OPTIONS, SETTINGS, SLOW, fail, rows, save_broken
 from tests.scan.test_earlier import overwrite
@@ -97,12 +97,13 @@ def test_stopped_while_joining(good, tmp_path, monkeypatch, number, old):
 def test_changed_files_are_scored_again_and_the_rest_is_kept(good, tmp_path, monkeypatch):
     folder, out = shutil.copytree(good, tmp_path / "folder"), tmp_path / "scores.parquet"
     scan(folder, out, ONE, workers=0)
-    (tmp_path / "scores.fingerprints.usearch").touch()
+    graph = graph_file(fingerprint_files(out)[0], "0123456789")
+    graph.touch()
     overwrite(folder / "other" / "0002.png")
     scan(folder, out, ONE, workers=0)
     scan(folder, tmp_path / "fresh.parquet", ONE, workers=0)
     assert contents(out) == contents(tmp_path / "fresh.parquet")
-    assert not (tmp_path / "scores.fingerprints.usearch").exists()
+    assert not graph.exists()
 
 
 def test_what_fails_has_a_row_of_nan(tmp_path):
