@@ -53,7 +53,7 @@ def open_index(table: Path) -> Index:
         expected = describe(scan, rows, about["sha256"]) if scan.get("fingerprints") else None
     except FileNotFoundError as error:
         raise FileNotFoundError(
-            f"no file {error.filename}: `dsd scan FOLDER --fingerprints --out {table}` writes it"
+            f"no file {error.filename or table}: `dsd scan FOLDER --fingerprints --out {table}` writes it"
         ) from error
     except (ValueError, LookupError, TypeError) as error:
         raise ValueError(

@@ -70,11 +70,11 @@ def test_what_is_too_large_for_a_fingerprint_fails(folder, tmp_path, monkeypatch
     assert np.isnan(pq.read_table(tmp_path / "large.parquet")["relu1_2_dsd2"].to_numpy()).all()
 
 
-def test_refuses_a_table_without_fingerprints(table):
-    fingerprint_files(table)[0].unlink()
-    with pytest.raises(
-        FileNotFoundError, match=r"no file .*prints\.fingerprints\.npy: `dsd scan FOLDER --fingerprints"
-    ):
+@pytest.mark.parametrize("number", range(3))
+def test_refuses_missing_files(table, number):
+    path = (table, *fingerprint_files(table))[number]
+    path.unlink()
+    with pytest.raises(FileNotFoundError, match=rf"no file .*{path.name}: `dsd scan FOLDER --fingerprints"):
         open_index(table)
 
 
