@@ -20,6 +20,8 @@ from pathlib import Path
 import numpy as np
 from _measure import write
 
+from dsd.data.files import file_digest
+from dsd.scan.fingerprint_files import graph_file
 from dsd.scan.fingerprints import l1_distances
 from dsd.scan.neighbours import Index, nearest
 from dsd.scan.shortlist import shortlist
@@ -72,7 +74,7 @@ def compare(count: int, queries: int, folder: Path) -> list[dict[str, object]]:
         file[start : start + AT_ONCE] = simulate(min(AT_ONCE, count - start), random, basis, clusters)
     file.flush()
     wanted = simulate(queries, random, basis, clusters)
-    index = Index(np.load(place, mmap_mode="r"), [], {}, place)
+    index = Index(np.load(place, mmap_mode="r"), [], {"sha256": file_digest(place)}, place)
     exact: list[set[int]] = []
     short: list[set[int]] = []
 
@@ -87,8 +89,9 @@ def compare(count: int, queries: int, folder: Path) -> list[dict[str, object]]:
     build = measured(lambda: shortlist(index, wanted[:1]))
     of_exact, of_short = measured(search), measured(search_shortlist)
     recall = np.mean([len(a & b) / 10 for a, b in zip(exact, short, strict=True)])
-    graph = place.with_suffix(".usearch").stat().st_size / 2**20
-    place.with_suffix(".usearch").unlink()
+    graph = graph_file(place, index.about["sha256"])
+    size = graph.stat().st_size / 2**20
+    graph.unlink()
     place.unlink()
     what = {"build the shortlist": build, "exact query": of_exact, "query with the shortlist": of_short}
     times = dict(zip(what, (1, queries, queries), strict=True))
@@ -96,7 +99,7 @@ def compare(count: int, queries: int, folder: Path) -> list[dict[str, object]]:
         {"what": name, "images": count, "cpu_seconds": seconds / times[name], "memory_MiB": memory}
         for name, (seconds, memory) in what.items()
     ]
-    rows[0]["file_MiB"] = graph
+    rows[0]["file_MiB"] = size
     rows[2] |= {"recall_at_10": recall, "times_faster": of_exact[0] / of_short[0]}
     return rows
 

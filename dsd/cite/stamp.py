@@ -112,7 +112,9 @@ def _read_png(path: Path) -> Stamp:
         with Image.open(path) as image:
             text = image.info.get("Description", "")
             content = png.pixels(image)
-    except (SyntaxError, Image.DecompressionBombError, Image.UnidentifiedImageError) as error:
+    except FileNotFoundError:
+        raise
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise ValueError(f"{path} cannot be read: {error}") from None
     about = _parse(text, path)
     return Stamp(path.stem, str(about.get("caption", "")), about, _is_sealed(about, content, path))

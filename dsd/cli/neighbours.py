@@ -22,11 +22,11 @@ def run(options: argparse.Namespace) -> int:
     except ModuleNotFoundError as error:
         raise ModuleNotFoundError(f"{error}: pip install '.[scan]' in the repository") from error
     from dsd.scan.fingerprints import SCALE, l1_distances
-    from dsd.scan.shortlist import shortlist
+    from dsd.scan.shortlist import COUNT, shortlist
 
     index = open_index(options.index)
     query = fingerprint(options.images, index.about, weights=options.weights, device=options.device)
-    some = shortlist(index, query) if options.shortlist else None
+    some = shortlist(index, query, max(COUNT, options.count)) if options.shortlist else None
     (distances,) = l1_distances(index.rows if some is None else index.rows[some], query) / SCALE
     print(f"{'rank':>4}  {'distance':>11}  file")
     for rank, row in enumerate(nearest(distances, options.count), start=1):

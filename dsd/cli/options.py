@@ -80,7 +80,8 @@ def neighbours(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--shortlist",
         action="store_true",
-        help="compare only 200 images, which usearch finds: for large collections; the first call prepares it",
+        help="compare only 200 images, or COUNT if that is more, which usearch finds: for large collections; the first "
+        "call prepares it",
     )
     parser.add_argument("--weights", default="auto", help="those of the scan (looked for as there)")
     parser.add_argument("--device", default="auto", help=DEVICES)

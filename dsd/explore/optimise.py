@@ -65,12 +65,11 @@ class OptimiseTab:
             loss = distance_to(original, choice.backbone, choice.alpha)
         name = goal.split(" (")[0]
         shown = 0.0
-        last = ""
 
         def report(x: Tensor, values: list[float]) -> None:
-            nonlocal shown, last
+            nonlocal shown
             if time.perf_counter() - shown > EVERY or len(values) > STEPS:
-                self._way.value = last = way(choice, x, values, name)
+                self._way.value = way(choice, x, values, name)
                 shown = time.perf_counter()
 
         def done(words: str) -> None:

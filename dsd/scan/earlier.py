@@ -43,7 +43,7 @@ def check_same(out: Path, parts: Path, provenance: Mapping[str, Any], items: Seq
             raise ValueError(f"{out} is damaged, or is no table of a scan. Remove it, or write elsewhere")
         was = json.loads(table.metadata.metadata[b"dsd"])
         if now["fingerprints"] and was.get("fingerprints"):
-            check_fingerprints(out)
+            check_fingerprints(out, parts)
         _compare(out, was | {"files": table.read(["path"])["path"].to_pylist()}, now)
     settings = parts / "settings.json"
     if any(path != settings for path in parts.glob("[!.]*")):

@@ -5,6 +5,7 @@ The file is a plain ``.npy``, which numpy maps into memory; a ``.json`` beside i
 
 import json
 from collections.abc import Mapping
+from glob import escape
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from dsd.data.files import file_digest
 from dsd.scan.fingerprints import SCALE, channels_of
 
 COLUMN = "fingerprint"  # of the files of a scan's units
+WHOLE = "fingerprints.npy"  # beside them, until it is complete
 KEPT = ("backbone", "weights", "weights_sha256", "precision", "normalize", "resize", "crop", "images", "files_sha256")
 
 
@@ -26,6 +28,22 @@ def fingerprint_files(table: Path) -> tuple[Path, Path]:
         ['norms.fingerprints.npy', 'norms.fingerprints.json']
     """
     return table.with_suffix(".fingerprints.npy"), table.with_suffix(".fingerprints.json")
+
+
+def graph_file(rows: Path, sha256: str) -> Path:
+    """Where the graph is that finds a shortlist of fingerprints: its name has the first digits of their digest.
+
+    Example:
+        >>> graph_file(Path("norms.fingerprints.npy"), "0123456789abcdef").name
+        'norms.fingerprints.01234567.usearch'
+    """
+    return rows.with_suffix(f".{sha256[:8]}.usearch")
+
+
+def remove_graphs(rows: Path) -> None:
+    """Remove the graphs of a file of fingerprints, also those of what it was before."""
+    for graph in rows.parent.glob(f"{escape(rows.stem)}.{'[0-9a-f]' * 8}.usearch"):
+        graph.unlink(missing_ok=True)
 
 
 def describe(provenance: Mapping[str, Any], rows: np.ndarray, sha256: str) -> dict[str, Any]:
@@ -58,7 +76,7 @@ class FingerprintWriter:
     """
 
     def __init__(self, folder: Path, table: Path, provenance: Mapping[str, Any]) -> None:
-        self.whole = folder / "fingerprints.npy"
+        self.whole = folder / WHOLE
         self.files = fingerprint_files(table)
         self.provenance = provenance
         self.old = np.load(self.files[0], mmap_mode="r") if table.exists() else None
@@ -77,25 +95,34 @@ class FingerprintWriter:
         self.count += count
 
     def finish(self) -> None:
-        """Bring both files to their places."""
+        """Bring both files to their places; :func:`check_fingerprints` does the second step after a stop between."""
         assert self.rows is not None, "a collection has an image"
         self.rows.flush()
         about = describe(self.provenance, self.rows, file_digest(self.whole))
-        self.whole.replace(self.files[0])
-        self.files[0].with_suffix(".usearch").unlink(missing_ok=True)  # the shortlist of the old ones
+        remove_graphs(self.files[0])
         with atomic_write(self.files[1]) as file:
             file.write(json.dumps(about, indent=2).encode())
+        self.whole.replace(self.files[0])
 
 
-def check_fingerprints(table: Path) -> None:
+def check_fingerprints(table: Path, parts: Path) -> None:
     """Refuse to go on beside fingerprints that are not as they were written.
+
+    Where a scan was stopped after it wrote the .json, the .npy that this describes is brought to its place first.
+
+    Args:
+        table: that they lie beside.
+        parts: the folder of the units' files, where the new .npy is until then.
 
     Raises:
         ValueError: a file is missing, or damaged.
     """
     rows, about = fingerprint_files(table)
     try:
-        intact = json.loads(about.read_bytes())["sha256"] == file_digest(rows)
+        digest = json.loads(about.read_bytes())["sha256"]
+        if (parts / WHOLE).exists() and file_digest(parts / WHOLE) == digest:
+            (parts / WHOLE).replace(rows)
+        intact = file_digest(rows) == digest
     except (OSError, ValueError, KeyError, TypeError):
         intact = False
     if not intact:

@@ -14,7 +14,7 @@ from dsd.backbones import load_backbone
 from dsd.data.images import load_image
 from dsd.data.views import cut_view
 from dsd.descriptor import dsd_matrices
-from dsd.scan.fingerprint_files import fingerprint_files
+from dsd.scan.fingerprint_files import describe, fingerprint_files
 from dsd.scan.fingerprints import encode
 
 
@@ -35,29 +35,38 @@ class Index:
 def open_index(table: Path) -> Index:
     """The fingerprints that ``dsd scan --fingerprints`` wrote beside a table.
 
+    What describes them is compared with the table. The rows themselves are not compared with their SHA-256, which would
+    take a third of an exact query's time: the scan does that.
+
     Args:
         table: what was ``--out`` of the scan.
 
     Raises:
-        FileNotFoundError: there is no such table, or it has no fingerprints.
-        ValueError: it is no table of a scan, or the fingerprints are of another one, or damaged.
+        FileNotFoundError: there is no such table, or no fingerprints lie beside it.
+        ValueError: it is no table of a scan, or of one without fingerprints; or they are of another one, or damaged.
     """
     place, sidecar = fingerprint_files(table)
     try:
         about = json.loads(sidecar.read_bytes())
-        rows = np.load(place, mmap_mode="r")
+        rows = np.lib.format.open_memmap(place, mode="r")
         scan = json.loads(pq.read_schema(table).metadata[b"dsd"])
+        expected = describe(scan, rows, about["sha256"]) if scan.get("fingerprints") else None
     except FileNotFoundError as error:
         raise FileNotFoundError(
-            f"no file {error.filename}: `dsd scan FOLDER --fingerprints --out {table}` writes it"
+            f"no file {error.filename or table}: `dsd scan FOLDER --fingerprints --out {table}` writes it"
         ) from error
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, LookupError, TypeError) as error:
         raise ValueError(
             f"{table}, {place.name} or {sidecar.name} is damaged, or is none of a scan: {error}"
         ) from error
     paths = pq.read_table(table, columns=["path"])["path"].to_pylist()
-    entries = about["channels"] * (about["channels"] + 1) // 2
-    names = [name for name in about if name in scan and about[name] != scan[name]]
+    if expected is None:
+        raise ValueError(
+            f"{table} is of a scan without --fingerprints; those beside it are of another one. "
+            "Remove all three, and repeat the scan with --fingerprints"
+        )
+    entries = expected["channels"] * (expected["channels"] + 1) // 2
+    names = [name for name, value in expected.items() if about.get(name) != value]
     if names or rows.shape != (len(paths), entries) or rows.dtype != np.float16:
         reason = ", ".join(names) or f"shape {rows.shape} of {rows.dtype}"
         raise ValueError(f"{place} is not of {table}: {reason} differs. Repeat the scan, or remove them")

@@ -1,11 +1,14 @@
 """A shortlist of near images out of a large collection: usearch's graph of Euclidean neighbours."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from tqdm import tqdm
 
 from dsd.atomic import atomic_write
+from dsd.data.files import file_digest
+from dsd.scan.fingerprint_files import graph_file, remove_graphs
 from dsd.scan.fingerprints import times_in_matrix
 from dsd.scan.neighbours import Index
 
@@ -20,7 +23,7 @@ def shortlist(index: Index, query: np.ndarray, count: int = COUNT) -> np.ndarray
     """Indices of about the nearest images by the Euclidean distance of their DSD matrices.
 
     The graph that finds them is made at the first call, and kept beside the fingerprints. It is approximate: exact L1
-    distances of these images are to follow.
+    distances of these images are to follow. Only when it is made are the fingerprints compared with their SHA-256.
 
     Args:
         index: the fingerprints.
@@ -29,12 +32,17 @@ def shortlist(index: Index, query: np.ndarray, count: int = COUNT) -> np.ndarray
 
     Raises:
         ModuleNotFoundError: usearch is not installed.
+        ValueError: the fingerprints have changed since the scan wrote them.
     """
     graph = new_graph(index.rows.shape[1])
-    place = index.place.with_suffix(".usearch")
-    try:
-        graph.view(str(place))
-    except RuntimeError:  # there is none
+    place = graph_file(index.place, index.about["sha256"])
+    if not view(graph, place):
+        if file_digest(index.place) != index.about["sha256"]:
+            raise ValueError(
+                f"{index.place} is damaged: its SHA-256 is not the one in the .json beside it. "
+                "Remove both and the table, and repeat the scan"
+            )
+        remove_graphs(index.place)
         add_rows(graph, index.rows)
         with atomic_write(place) as file:
             graph.save(file.name)
@@ -57,6 +65,17 @@ def new_graph(entries: int) -> "usearch.index.Index":
     )
 
 
+def view(graph: "usearch.index.Index", place: Path) -> bool:
+    """Map a stored graph into memory; False: there is none, or it is damaged."""
+    if not place.exists() or not place.stat().st_size:
+        return False  # of these, usearch 2.26 closes file descriptor 0, the standard input
+    try:
+        graph.view(str(place))
+    except RuntimeError:
+        return False
+    return True
+
+
 def add_rows(graph: "usearch.index.Index", rows: np.ndarray) -> None:
     """Add fingerprints to a graph, each by its index; those of images without one are left out."""
     for start in tqdm(range(0, len(rows), ROWS_AT_ONCE), desc="shortlist", unit="block", delay=1):
@@ -66,10 +85,10 @@ def add_rows(graph: "usearch.index.Index", rows: np.ndarray) -> None:
 
 
 def euclidean(rows: np.ndarray) -> np.ndarray:
-    """Upper triangles whose Euclidean distance is that of the whole matrices: entries beside the diagonal times √2.
+    """Upper triangles whose Euclidean distance, times √2, is that of the whole matrices: their diagonal divided by √2.
 
     Example:
         >>> euclidean(np.float16([[1, 2, 3]]))
-        array([[1.   , 2.828, 3.   ]], dtype=float16)
+        array([[0.707, 2.   , 2.121]], dtype=float16)
     """
-    return (rows * times_in_matrix(rows.shape[1]) ** 0.5).astype(np.float16)
+    return (rows * (times_in_matrix(rows.shape[1]) / 2) ** 0.5).astype(np.float16)

@@ -2,8 +2,12 @@
 
 import pytest
 
-from dsd.cite.latex import place_figure
+from dsd.cite.latex import latex, place_figure
+from dsd.experiments.html import SYMBOLS
 from tests.cite.samples import ORIGIN
+from tests.conftest import REPOSITORY
+
+DASHES_AND_QUOTES = set("–—‘’“”")  # all that is not ASCII and that pdflatex sets by itself
 
 
 @pytest.mark.parametrize(
@@ -16,3 +20,18 @@ def test_a_tables_picture_leaves_its_label_to_the_table(name, label):
     assert f"\\label{{dsd-{label}}}" in text
     assert f"\\includegraphics{{{name}.pdf}}" in text
     assert r"\caption{50 \% of $x$}" in text
+
+
+def foreign(text):
+    """What pdflatex cannot set, or sets in some encodings only."""
+    return {letter for letter in text if not letter.isascii()} - DASHES_AND_QUOTES
+
+
+@pytest.mark.parametrize("path", sorted((REPOSITORY / "figures" / "sample").glob("*.tex")), ids=lambda path: path.stem)
+def test_pdflatex_sets_all_of_a_committed_figure(path):
+    assert not foreign(path.read_text(encoding="utf-8"))
+
+
+def test_signs_of_captions():
+    """All that stands for mathematics on the report's page can be written without $, too."""
+    assert not foreign(latex("".join(SYMBOLS.values()).replace("\N{THIN SPACE}", "") + "10³ ‖DSD‖₁ ÷ 10⁻³ … ²"))

@@ -186,9 +186,10 @@ def test_files_without_a_stamp(tmp_path, name, content, message):
 
 def test_a_cut_off_picture(folder):
     content = (folder / "fig0.png").read_bytes()
-    (folder / "fig0.png").write_bytes(content[: len(content) // 2])
-    with pytest.raises((ValueError, OSError), match=r"cannot be read|truncated"):
-        stamp.read_stamp(folder / "fig0.png")
+    for part in np.linspace(0, len(content) - 64, 30).astype(int):  # behind that are checksums only
+        (folder / "fig0.png").write_bytes(content[:part])
+        with pytest.raises(ValueError, match=r"fig0\.png (cannot be read|has no stamp)"):
+            stamp.read_stamp(folder / "fig0.png")
 
 
 def test_only_a_pdf_with_room_for_digits_is_sealed():

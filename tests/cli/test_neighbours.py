@@ -45,6 +45,14 @@ def test_a_shortlist_finds_the_same(folder, capsys):
     assert capsys.readouterr().out == exact
 
 
+@pytest.mark.parametrize(("asked", "compared"), [(10, 200), (500, 500)])
+def test_a_shortlist_is_at_least_as_long_as_asked_for(folder, monkeypatch, asked, compared):
+    counts = []
+    monkeypatch.setattr("dsd.scan.shortlist.shortlist", lambda index, query, count=0: (counts.append(count), [1, 2])[1])
+    assert command(folder, "--shortlist", "--count", str(asked)) == 0
+    assert counts == [compared]
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

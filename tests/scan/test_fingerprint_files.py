@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -18,7 +19,7 @@ from dsd.data.files import file_digest
 from dsd.data.views import Photographs, View
 from dsd.descriptor import dsd_matrices
 from dsd.scan.collection import scan
-from dsd.scan.fingerprint_files import fingerprint_files
+from dsd.scan.fingerprint_files import fingerprint_files, graph_file
 from dsd.scan.fingerprints import SCALE
 from tests.scan.samples import OPTIONS, SETTINGS, SLOW, fail, rows, save_broken
 from tests.scan.test_earlier import overwrite
@@ -75,26 +76,34 @@ def test_killed_and_resumed_are_the_same_bytes(good, made, tmp_path):
     assert {path.name for path in tmp_path.iterdir()} == {path.name for path in (out, *fingerprint_files(out))}
 
 
-@pytest.mark.parametrize("step", ["dsd.scan.table.FingerprintWriter.finish", "dsd.scan.fingerprint_files.atomic_write"])
-def test_stopped_while_joining(good, made, tmp_path, monkeypatch, step):
-    out = tmp_path / "scores.parquet"
+@pytest.mark.parametrize("old", [False, True])
+@pytest.mark.parametrize("number", range(3))
+def test_stopped_while_joining(good, tmp_path, monkeypatch, number, old):
+    """Before the table, the rows or what describes them has its name; with and without an old table."""
+    folder, out = shutil.copytree(good, tmp_path / "folder"), tmp_path / "scores.parquet"
+    if old:
+        scan(folder, out, ONE, workers=0)
+        overwrite(folder / "other" / "0002.png")
+    step, replace_file = (out, *fingerprint_files(out))[number], Path.replace
     with monkeypatch.context() as patch:
-        patch.setattr(step, fail)
+        patch.setattr(Path, "replace", lambda path, to: fail() if to == step else replace_file(path, to))
         with pytest.raises(OSError, match="disk full"):
-            scan(good, out, ONE, workers=0)
-    scan(good, out, ONE, workers=0)
-    assert contents(out) == contents(made)
+            scan(folder, out, ONE, workers=0)
+    scan(folder, out, ONE, workers=0)
+    scan(folder, tmp_path / "fresh.parquet", ONE, workers=0)
+    assert contents(out) == contents(tmp_path / "fresh.parquet")
 
 
 def test_changed_files_are_scored_again_and_the_rest_is_kept(good, tmp_path, monkeypatch):
     folder, out = shutil.copytree(good, tmp_path / "folder"), tmp_path / "scores.parquet"
     scan(folder, out, ONE, workers=0)
-    (tmp_path / "scores.fingerprints.usearch").touch()
+    graph = graph_file(fingerprint_files(out)[0], "0123456789")
+    graph.touch()
     overwrite(folder / "other" / "0002.png")
     scan(folder, out, ONE, workers=0)
     scan(folder, tmp_path / "fresh.parquet", ONE, workers=0)
     assert contents(out) == contents(tmp_path / "fresh.parquet")
-    assert not (tmp_path / "scores.fingerprints.usearch").exists()
+    assert not graph.exists()
 
 
 def test_what_fails_has_a_row_of_nan(tmp_path):

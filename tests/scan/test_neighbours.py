@@ -70,16 +70,17 @@ def test_what_is_too_large_for_a_fingerprint_fails(folder, tmp_path, monkeypatch
     assert np.isnan(pq.read_table(tmp_path / "large.parquet")["relu1_2_dsd2"].to_numpy()).all()
 
 
-def test_refuses_a_table_without_fingerprints(table):
-    fingerprint_files(table)[0].unlink()
-    with pytest.raises(
-        FileNotFoundError, match=r"no file .*prints\.fingerprints\.npy: `dsd scan FOLDER --fingerprints"
-    ):
+@pytest.mark.parametrize("number", range(3))
+def test_refuses_missing_files(table, number):
+    path = (table, *fingerprint_files(table))[number]
+    path.unlink()
+    with pytest.raises(FileNotFoundError, match=rf"no file .*{path.name}: `dsd scan FOLDER --fingerprints"):
         open_index(table)
 
 
 @pytest.mark.parametrize(
-    ("change", "message"), [({"alpha": 4, "backbone": "vgg19"}, "backbone"), ({"channels": 8}, r"shape \(12, 2080\)")]
+    ("change", "message"),
+    [({"alpha": 4, "backbone": "vgg19"}, "alpha, backbone"), ({"channels": 8}, "channels"), ({"scale": 1}, "scale")],
 )
 def test_refuses_fingerprints_of_another_table(table, change, message):
     sidecar = fingerprint_files(table)[1]
@@ -88,8 +89,23 @@ def test_refuses_fingerprints_of_another_table(table, change, message):
         open_index(table)
 
 
+@pytest.mark.parametrize("shape", [(11, 2080), (12, 2081), (12, 2080, 1)])
+def test_refuses_rows_of_another_shape(table, shape):
+    np.save(fingerprint_files(table)[0], np.zeros(shape, np.float16))
+    with pytest.raises(ValueError, match=rf"is not of .*: shape \({shape[0]}, .* of float16 differs"):
+        open_index(table)
+
+
+@pytest.mark.parametrize("content", [b"", b"notes", b"{}", b"[]", b"0"])
 @pytest.mark.parametrize("number", [0, 1])
-def test_refuses_damaged_files(table, number):
-    fingerprint_files(table)[number].write_bytes(b"notes")
+def test_refuses_damaged_files(table, number, content):
+    fingerprint_files(table)[number].write_bytes(content)
     with pytest.raises(ValueError, match="is damaged, or is none of a scan"):
+        open_index(table)
+
+
+def test_refuses_a_scan_without_beside_old_fingerprints(folder, table):
+    table.unlink()
+    scan(folder / "good", table, replace(SETTINGS, layers=("relu1_2",), alphas=(2,)), workers=0)
+    with pytest.raises(ValueError, match=r"prints\.parquet is of a scan without --fingerprints.* are of another one"):
         open_index(table)
