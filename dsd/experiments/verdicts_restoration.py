@@ -19,7 +19,7 @@ def figure8(result: Result | None) -> Iterator[Verdict]:
         return
     less = {name: (niqe[name] - niqe.DSD).dropna() for name in ("L1", "VDSR", "EnhanceNet", "ESRGAN") if name in niqe}
     here = ", ".join(f"{name} {values.mean():+.2f} (n = {len(values)})" for name, values in less.items())
-    here = f"looked at; NIQE less DSD's: {here}".replace("-", "−")
+    here = f"NIQE of others less DSD's: {here}".replace("-", "−")
     why = "a few images decide nothing; SANGAN's are not published"
     yield Verdict("Fig. 8", says, "–", here, **origin_of(result), verdict=UNDECIDED, why=why)
 

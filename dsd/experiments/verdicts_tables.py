@@ -74,7 +74,13 @@ def table1(result: Result | None) -> Iterator[Verdict]:
     same = [all(row[key] == theirs[key] for row in ours.values()) for key in ("measure", "layer")]
     verdict = DIRECTION if all(same) else OTHER_LAYER if same[0] else NOT
     yield Verdict(
-        "Tab. 1", HIGHEST, _cell(theirs, "paper"), here, **origin, verdict=verdict, why="on every set of images"
+        "Tab. 1",
+        HIGHEST,
+        _cell(theirs, "paper"),
+        here,
+        **origin,
+        verdict=verdict,
+        why="our criterion: the same cell on every set of images",
     )
     paddings = next(iter(sets.values())).drop_duplicates("measure").set_index("measure").padding
     rows = result.table.assign(name=result.table.measure + " " + result.table.layer + " " + result.table.padding)
@@ -125,7 +131,7 @@ def table2(result: Result | None) -> Iterator[Verdict]:
         elif result is None or cells is None or measure not in cells.index:
             yield Verdict("Tab. 2", says, number)
         else:
-            here = "; ".join(f"{name} {cells[name][measure]}" for name in cells.columns[1:])
+            here = "; ".join(f"{name} {cells[name][measure]}" for name in cells.columns[1:]).replace("-", "−")
             whole = result.table[(result.table.kind == "correlation") & result.table.place.isin(WHOLE)]
             own = whole.pearson[whole.measure == measure].tolist()
             verdict = judge_numbers([(correlation, value) for correlation in own], origin, CLOSE)
@@ -241,7 +247,7 @@ def _compared(
         f"{'one more reference' if name == NEXT else set_name(name)} {_signed(found[name])}" for name in order
     )
     why = (
-        "plain Pearson; our criterion: one more reference would have the sign, or no set has it"
+        "plain Pearson; it holds if one more reference would have the sign, it fails if no set has it"
         if NEXT in found
         else "one set decides nothing"
     )
