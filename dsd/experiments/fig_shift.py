@@ -20,13 +20,13 @@ from dsd.experiments.tab1_tables import set_name, symbol
 from dsd.quality.lpips import LPIPS
 from dsd.quality.shifts import effects, score_shifted
 
-SHOWN = ("DSD_2", "DSD_4", "Style", "MSS", "PDL", "Perceptual")
+SHOWN = ("DSD_2", "DSD_4", "Style", "MSS", "PDL", "Perceptual", "CX")
 ROWS = {  # kind: (label of its axis, title)
     "growth": ("Times its value\nwithout a shift", "(a) Distorted images"),
     "copy": ("Share called better\nthan the reference", "(b) The reference itself, shifted"),
     "pearson": ("Pearson correlation\nwith preference", "(c) Agreement, all shifted"),
 }
-SSIM = {"color": "#3B6FB6", "marker": "o"}
+OTHER = {"CX": {"color": "#3B6FB6", "marker": "<"}, "1 − SSIM": {"color": "#0B5D57", "marker": "o"}}
 
 
 def compute(
@@ -71,10 +71,10 @@ def compute(
 def shown(result: Result, layer: str) -> dict[str, dict[str, Any]]:
     """The measures that are drawn, and how: those of one layer, LPIPS, and SSIM."""
     measures = result.table.measure.unique()
-    looks = {f"{measure} {layer}": MEASURES[measure] for measure in SHOWN}
+    looks = {f"{measure} {layer}": {**MEASURES, **OTHER}[measure] for measure in SHOWN}
     for number, name in enumerate(name for name in measures if name.startswith("LPIPS")):
         looks[name] = MEASURES["LPIPS"] | ({"markerfacecolor": "white"} if number else {})
-    return {name: look for name, look in {**looks, "1 − SSIM": SSIM}.items() if name in measures}
+    return {name: look for name, look in {**looks, "1 − SSIM": OTHER["1 − SSIM"]}.items() if name in measures}
 
 
 def label(measure: str) -> str:

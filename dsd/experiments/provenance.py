@@ -138,7 +138,8 @@ def provenance(
     Returns:
         A JSON-ready dict; `commit` ends in ``+dirty`` when the code differed from it.
     """
-    device = backbone.device.type
+    device, threads = backbone.device.type, torch.get_num_threads()
+    cpu = f"{device}, {threads} thread{'s' * (threads > 1)}"
     return {
         "commit": _commit(),
         "parameters": dict(parameters),
@@ -151,7 +152,7 @@ def provenance(
             "torchvision": torchvision_version(),
             "numpy": np.__version__,
         },
-        "device": torch.cuda.get_device_name() if device == "cuda" else f"{device}, {torch.get_num_threads()} threads",
+        "device": torch.cuda.get_device_name() if device == "cuda" else cpu,
         "seconds": round(seconds, 1),
     }
 

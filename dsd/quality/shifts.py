@@ -11,6 +11,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from dsd.backbones.base import Backbone
+from dsd.contextual import contextual
 from dsd.data.images import load_image
 from dsd.data.rated import RatedImages
 from dsd.quality.classic import ssim
@@ -57,8 +58,8 @@ def score_shifted(
 
     Returns:
         A row for each image and shift: `reference`, `distorted` (paths relative to ``rated.root``; of the reference
-        itself both are the same), `shift`, and a column for each measure: its name and layer, ``"LPIPS alexnet"``, and
-        ``"1 − SSIM"``.
+        itself both are the same), `shift`, and a column for each measure: its name and layer, ``"CX"`` (the contextual
+        loss, :func:`.contextual`) at the deepest layer, ``"LPIPS alexnet"``, and ``"1 − SSIM"``.
 
     Raises:
         ValueError: 0 is not among the shifts, an image cannot be read, or is too narrow.
@@ -66,7 +67,7 @@ def score_shifted(
     if 0 not in shifts:
         raise ValueError(f"shifts must have 0, which all others are compared with; got {list(shifts)}")
     device, images, rows = network.device, rated.images(), []
-    similarity = ssim(device)
+    similarity, deepest = ssim(device), network.layers[-1]
     with tqdm(
         desc=f"{rated.name}, shifted", unit="image", total=len(images) + sum(map(len, images.values()))
     ) as progress:
@@ -78,7 +79,9 @@ def score_shifted(
                 names = [at.relative_to(rated.root).as_posix() for at in (reference, path)]
                 for shift in shifts:
                     x = shifted(image, shift, max(shifts))
-                    values = compare(encode(x, network), target)
+                    encoded = encode(x, network)
+                    values = compare(encoded, target)
+                    values[f"CX {deepest}"] = contextual(encoded.features[deepest], target.features[deepest]).item()
                     for lpips, other in zip(learned, targets, strict=True):
                         values[f"LPIPS {lpips.backbone.backbone_name}"] = lpips.compare(lpips.encode(x), other).item()
                     values["1 − SSIM"] = 1 - similarity(x, original).item()

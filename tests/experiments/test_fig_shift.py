@@ -28,7 +28,7 @@ def result(computed):
 
 
 def test_all_measures_of_the_layer_are_shown(result):
-    measures = ("DSD_2", "DSD_4", "Style", "MSS", "PDL", "Perceptual")
+    measures = ("DSD_2", "DSD_4", "Style", "MSS", "PDL", "Perceptual", "CX")
     assert list(fig_shift.shown(result, "relu2_1")) == [*(f"{name} relu2_1" for name in measures), "1 − SSIM"]
 
 
@@ -48,7 +48,7 @@ def test_the_largest_shift_is_told_for_each_measure(result):
     assert told["times its value"].xs("1 − SSIM", level="measure").item() == (
         f"{row.value:.2f} [{row.low:.2f}, {row.high:.2f}]"
     )
-    assert len(told) == 7
+    assert len(told) == 8
     assert "Change of (c) at 3 pixels: known distortions: " in fig_shift.caption(result)
     assert "Perceptual" in fig_shift.caption(result)
 

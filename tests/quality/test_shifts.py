@@ -5,6 +5,7 @@ import torch
 from PIL import Image
 
 from dsd import VGG19Lite
+from dsd.contextual import contextual
 from dsd.data.images import load_image
 from dsd.data.rated import Pair, RatedImages
 from dsd.descriptor import dsd_matrices
@@ -62,11 +63,15 @@ def test_scores_are_of_the_window_against_the_unshifted_reference(rated, network
     x, y = (load_image(rated.root / name)[None] for name in ("b20.png", "b0.png"))
     (a,), (b,) = (dsd_matrices(part, network).values() for part in (x[..., 3:], y[..., :-3]))
     assert row["DSD_2 relu1_2"] == pytest.approx((a - b).abs().mean().item(), rel=1e-4)
+    with torch.no_grad():
+        (a,), (b,) = (network(part).values() for part in (x[..., 3:], y[..., :-3]))
+    assert row["CX relu1_2"] == pytest.approx(contextual(a, b).item(), rel=1e-4)
 
 
 def test_a_reference_that_is_not_shifted_is_its_own(scores):
     same = scores[(scores.reference == scores.distorted) & (scores["shift"] == 0)]
-    assert same.drop(columns=["reference", "distorted", "shift"]).abs().to_numpy().max() < 1e-5
+    without = ["reference", "distorted", "shift", "CX relu1_2"]  # the contextual loss of equal images is not 0
+    assert same.drop(columns=without).abs().to_numpy().max() < 1e-5
 
 
 def test_growth_is_the_geometric_mean_of_ratios(rated, scores):
