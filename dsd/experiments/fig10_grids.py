@@ -24,7 +24,7 @@ from dsd.experiments.restorations import (
     with_weights,
 )
 from dsd.experiments.style import Width, draw_image, figure_width, pretty
-from dsd.quality.means import over_images
+from dsd.quality.means import beyond, over_images
 from dsd.restore.runs import CROPS, close_up, crop_of
 from dsd.restore.testing import pairs_of
 
@@ -92,11 +92,18 @@ def summary(result: Result) -> pd.DataFrame:
 def against_dsd(result: Result) -> pd.DataFrame:
     """How much more grid energy other losses leave than DSD, in dB: the mean over images and its 95 % interval.
 
-    Rows are those of PDL, style and multi-scale style that there are, which the paper compares with.
+    Rows are those of PDL, style and multi-scale style that there are, which the paper compares with. Beside the
+    interval: `seeds` that both have, `std` of the difference over them, and `noise`, which it exceeds; see
+    :func:`dsd.quality.means.beyond`.
     """
     values, named = energies(result.table), [loss_name(loss) for loss in ("pdl", "style", "mss")]
-    more = values[[label for label in named if label in values]].sub(values[loss_name("dsd")], axis=0)
-    return over_images(more, result.parameters["seed"]).T
+    labels, dsd = [label for label in named if label in values], loss_name("dsd")
+    more = over_images(values[labels].sub(values[dsd], axis=0), result.parameters["seed"]).T
+    means = result.table.pivot_table("grid", "seed", "label")  # of equally many images each
+    by_seed = means[labels].sub(means[dsd], axis=0)
+    more = more.assign(seeds=by_seed.count(), std=by_seed.std())
+    columns = [more[name].tolist() for name in ("mean", "low", "high", "std", "seeds")]
+    return more.assign(noise=[beyond(*row) for row in zip(*columns, strict=True)])
 
 
 def draw(result: Result, width: Width = "page") -> Figure:

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.stats import t as student
 
 from dsd import paper
 from dsd.cite.latex import latex
@@ -16,7 +15,7 @@ from dsd.experiments.output import environment
 from dsd.experiments.provenance import Result
 from dsd.experiments.restorations import LOSSES, loss_name, with_texts
 from dsd.experiments.style import pretty
-from dsd.quality.means import over_images
+from dsd.quality.means import beyond, over_images
 from dsd.restore.evaluate import MEASURES
 
 AUTHORS = ("psnr_y_authors", "lpips_authors", "niqe_authors")  # Table 3's
@@ -163,8 +162,7 @@ def _cell(row: Mapping[Any, Any], measures: tuple[str, ...] = AUTHORS) -> str:
 def differences(result: Result, name: str) -> pd.DataFrame:
     """DSD minus other losses on one set, authors' protocol: `mean`, `low`, `high`, `seed std`, `seeds`, `beyond`.
 
-    `beyond`: what the difference exceeds. ``"images"``: its interval over images is without 0. ``"seeds"``: so is
-    Student's 95 % interval of the mean over seeds, where both losses have several. One seed: ``"images, one seed"``.
+    `beyond`: what the difference exceeds, see :func:`dsd.quality.means.beyond`.
     """
     rows = rows_of(result, "difference", name)
     lines = []
@@ -175,18 +173,10 @@ def differences(result: Result, name: str) -> pd.DataFrame:
             if not np.isfinite(mean):
                 continue
             std, seeds = float(of[measure].get("seed std", np.nan)), int(of.seeds.iloc[0])
-            beyond = _beyond(mean, low, high, std, seeds)
-            lines.append([f"{loss} − {minus}", pretty(str(layer)), word, mean, low, high, std, seeds, beyond])
+            noise = beyond(mean, low, high, std, seeds)
+            lines.append([f"{loss} − {minus}", pretty(str(layer)), word, mean, low, high, std, seeds, noise])
     columns = ["difference", "layer", "measure", "mean", "low", "high", "seed std", "seeds", "beyond"]
     return pd.DataFrame(lines, columns=columns).set_index(["difference", "layer", "measure"])
-
-
-def _beyond(mean: float, low: float, high: float, std: float, seeds: int) -> str:
-    images = low > 0 or high < 0
-    if np.isnan(std):
-        return "images, one seed" if images else "nothing"
-    over_seeds = abs(mean) > student.ppf(0.975, seeds - 1) * std / np.sqrt(seeds)
-    return " and ".join([*(["images"] if images else []), *(["seeds"] if over_seeds else [])]) or "nothing"
 
 
 def write_tables(result: Result, out_dir: str | Path) -> None:

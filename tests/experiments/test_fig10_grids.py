@@ -31,7 +31,7 @@ def made_up(parameters):
             ("l1", "", "L1 model", 1, [0]),
             ("style", "relu2_2", "Style", 3, [0, 1]),
             ("mss", "relu2_2", "MSS", 2.5, [0]),
-            ("dsd", "relu2_2", "DSD", 2, [0]),
+            ("dsd", "relu2_2", "DSD", 2, [0, 1]),
         ]
         for seed in seeds
         for index, (of_set, image) in enumerate([("BSD100", 253027), ("BSD100", 223061)])
@@ -79,13 +79,16 @@ def test_means_are_over_seeds_then_images(made_up):
     assert values["Ground truth"].tolist() == pytest.approx([0, 0.01])
     assert fig10_grids.summary(made_up).loc["Style"].tolist() == pytest.approx([3.6, 3.1, 4.1])
     more = fig10_grids.against_dsd(made_up)
-    assert more["mean"].to_dict() == pytest.approx({"Style": 1.1, "MSS": 0.5})
-    assert np.ptp(more.loc["Style"]) == pytest.approx(0, abs=1e-9)  # the same for both images
+    assert more["mean"].to_dict() == pytest.approx({"Style": 1, "MSS": 0.4})
+    assert np.ptp(more.loc["Style", ["mean", "low", "high"]]) == pytest.approx(0, abs=1e-9)  # the same for both images
+    assert more.seeds.to_dict() == {"Style": 2, "MSS": 1}
+    assert more.loc["Style", "std"] == pytest.approx(0, abs=1e-9)
+    assert more.noise.to_dict() == {"Style": "images and seeds", "MSS": "images, one seed"}
 
 
 def test_is_drawn_with_names_of_digits(made_up):
     figure = fig10_grids.draw(made_up)
-    ours = {"L1 model": "1.0 dB", "Style": "3.1 dB", "MSS": "2.5 dB", "DSD": "2.0 dB"}
+    ours = {"L1 model": "1.0 dB", "Style": "3.1 dB", "MSS": "2.5 dB", "DSD": "2.1 dB"}
     assert titles(figure) == {"Bicubic": "", **ours, "Ground truth": "0.0 dB"}
     assert "BSD100 253027" in fig10_grids.caption(made_up)
     assert "at ReLU2_2" in fig10_grids.caption(made_up)
