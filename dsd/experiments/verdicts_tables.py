@@ -215,6 +215,8 @@ def _from_style(
     verdict = same if row["beyond"] == "images and seeds" else UNDECIDED
     number, here = (text.replace("-", "−") for text in (number, here))
     why = f"beyond the noise of images and of seeds; {SHORT}"
+    if abs(gap) <= noise:
+        verdict, why = UNDECIDED, "the paper's own difference is within the noise of its trainings"
     return Verdict("Tab. 3", f"{measure}: DSD − Style at ReLU2_2", number, here, **origin, verdict=verdict, why=why)
 
 

@@ -99,4 +99,6 @@ def test_verdicts():
     row = rows["PSNR: DSD − Style at ReLU2_2"]
     assert row.paper == "+0.27 (Style − MSS: up to 0.21)"
     assert row.verdict == "**not reproduced**"  # these have a lower PSNR
+    row = rows["NIQE: DSD − Style at ReLU2_2"]
+    assert (row.verdict, row.why[:26]) == ("not decided", "the paper's own difference")
     assert len(MEASURES) == 9
