@@ -105,7 +105,7 @@ def test_one_figure_is_enough(one_figure, monkeypatch):
     text = words(Resources(page).text)
     assert "Quick preset: ten photographs" in text
     assert "14 of its claims: 14 not run" in text
-    assert "no result of it in this folder" in text
+    assert "no result yet" in text
     assert page.count("<article") == 1
     assert "&lt;b&gt;bold&lt;/b&gt; &amp; <i>x</i><sub>1</sub>" in page
     assert "parameters.limits.a" in text
