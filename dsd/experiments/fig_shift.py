@@ -1,8 +1,6 @@
 """How far measures depend on a distorted image lying exactly on its reference: they are shifted against each other."""
 
-import tempfile
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -13,10 +11,11 @@ from matplotlib.ticker import LogLocator, NullLocator
 
 from dsd.backbones import load_backbone
 from dsd.backbones.base import Precision
-from dsd.data.rated_sets import load_rated
+from dsd.data.rated_sets import load_rated_sets
 from dsd.experiments.provenance import Computed, Result
+from dsd.experiments.restorations import LOOKS
 from dsd.experiments.style import MEASURES, Width, figure_width, pretty
-from dsd.experiments.tab1_tables import set_name, symbol
+from dsd.experiments.tab1_tables import NETWORK_NAMES, set_name, symbol
 from dsd.quality.lpips import LPIPS
 from dsd.quality.shifts import effects, score_shifted
 
@@ -26,7 +25,7 @@ ROWS = {  # kind: (label of its axis, title)
     "copy": ("Share called better\nthan the reference", "(b) The reference itself, shifted"),
     "pearson": ("Pearson correlation\nwith preference", "(c) Agreement, all shifted"),
 }
-OTHER = {"CX": {"color": "#3B6FB6", "marker": "<"}, "1 − SSIM": {"color": "#0B5D57", "marker": "o"}}
+OTHER = {"CX": LOOKS["cx"], "1 − SSIM": {"color": "#0B5D57", "marker": "o"}}
 
 
 def compute(
@@ -55,13 +54,8 @@ def compute(
     network = load_backbone(backbone, layers, weights, precision=precision, device=device)
     learned = [LPIPS(load_backbone(name, device=device)) for name in lpips]
     sets, tables = {}, []
-    for name in [images] if isinstance(images, str) else images:
-        with tempfile.TemporaryDirectory() as folder:
-            distorted = Path(folder) / "known distortions"
-            rated = load_rated(name, distorted, resize=resize, crop=crop, count=count, seed=seed)
-            if rated.name in sets:
-                raise ValueError(f"images must be of different sets, two are called {rated.name}")
-            scores = score_shifted(rated, network, learned, shifts)
+    for rated in load_rated_sets(images, resize=resize, crop=crop, count=count, seed=seed):
+        scores = score_shifted(rated, network, learned, shifts)
         sets[rated.name] = rated
         tables.append(effects(scores, rated, seed).assign(dataset=rated.name))
     extra = {"lpips": [at.backbone.provenance() for at in learned]}
@@ -84,8 +78,8 @@ def label(measure: str) -> str:
         >>> label("Style relu5_1"), label("LPIPS alexnet"), label("1 − SSIM")
         ('Style', 'LPIPS (AlexNet)', '1 − SSIM')
     """
-    if measure.startswith("LPIPS"):
-        return {"LPIPS alexnet": "LPIPS (AlexNet)", "LPIPS squeezenet": "LPIPS (SqueezeNet)"}[measure]
+    if measure.startswith("LPIPS "):
+        return f"LPIPS ({NETWORK_NAMES[measure.removeprefix('LPIPS ')]})"
     return measure if measure == "1 − SSIM" else symbol(measure.split(" ")[0])
 
 
@@ -142,15 +136,14 @@ def _draw_panel(axis: Axes, rows: pd.DataFrame, looks: dict[str, dict[str, Any]]
 def caption(result: Result) -> str:
     """What the figure shows."""
     largest, layer = max(result.parameters["shifts"]), result.parameters["layers"][-1]
+    told = (f"DSD_2 {layer}", f"Perceptual {layer}", "LPIPS alexnet")
     changes = result.table[(result.table.kind == "pearson change") & (result.table["shift"] == largest)]
     spread = "; ".join(
         f"{set_name(dataset)}: "
         + ", ".join(
-            f"{label(row.measure)} {row.value:+.2f} [{row.low:+.2f}, {row.high:+.2f}]"
-            for row in rows.itertuples()
-            if label(row.measure) in ("Perceptual", "LPIPS (AlexNet)") or row.measure == f"DSD_2 {layer}"
+            f"{label(row.measure)} {row.value:+.2f} [{row.low:+.2f}, {row.high:+.2f}]" for row in rows.itertuples()
         )
-        for dataset, rows in changes[changes.measure.isin(shown(result, layer))].groupby("dataset", sort=False)
+        for dataset, rows in changes[changes.measure.isin(told)].groupby("dataset", sort=False)
     )
     text = (
         f"Distorted images shifted to the right against their references; {pretty(layer)}. (a) How many times a "

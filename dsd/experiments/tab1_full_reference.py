@@ -1,9 +1,7 @@
 """Table 1: how well each full-reference measure, at each layer, agrees with people."""
 
-import tempfile
 from collections.abc import Sequence
 from itertools import cycle
-from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -16,7 +14,7 @@ from matplotlib.patches import Patch
 from dsd.backbones import load_backbone
 from dsd.backbones.base import Padding, Precision
 from dsd.data.rated import RatedImages
-from dsd.data.rated_sets import load_rated
+from dsd.data.rated_sets import load_rated_sets
 from dsd.experiments.provenance import Computed, Result
 from dsd.experiments.style import MEASURES, Width, figure_width, pretty
 from dsd.experiments.tab1_tables import (
@@ -69,13 +67,8 @@ def compute(
     learned = [LPIPS(load_backbone(name, device=device)) for name in lpips]
     sets: dict[str, RatedImages] = {}
     tables, alone = [], []
-    for name in [images] if isinstance(images, str) else images:
-        with tempfile.TemporaryDirectory() as folder:
-            distorted = Path(folder) / "known distortions"
-            rated = load_rated(name, distorted, resize=resize, crop=crop, count=count, seed=seed)
-            if rated.name in sets:
-                raise ValueError(f"images must be of different sets, two are called {rated.name}")
-            scores = score_all(rated, networks, learned)
+    for rated in load_rated_sets(images, resize=resize, crop=crop, count=count, seed=seed):
+        scores = score_all(rated, networks, learned)
         sets[rated.name] = rated
         found = agreement(scores, rated, seed=seed)
         tables.append(analyse(found, scores, rated, seed))

@@ -1,9 +1,7 @@
 """Table 2: how well measures without a reference agree with people."""
 
-import tempfile
 from collections.abc import Sequence
 from itertools import combinations
-from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -14,7 +12,7 @@ from matplotlib.figure import Figure
 from dsd import paper
 from dsd.backbones.base import Precision
 from dsd.data.rated import RatedImages
-from dsd.data.rated_sets import load_rated
+from dsd.data.rated_sets import load_rated_sets
 from dsd.experiments.provenance import Computed, Result
 from dsd.experiments.style import MEASURES, Width, figure_width
 from dsd.experiments.tab1_tables import REFERENCES, set_name, short, symbol
@@ -54,11 +52,8 @@ def compute(
     measures = Measures(q_dsd, {"NIQE": NIQE().to(network.device), "BRISQUE": BRISQUE().to(network.device)})
     sets: dict[str, RatedImages] = {}
     tables, alone = [], []
-    for name in [images] if isinstance(images, str) else images:
-        with tempfile.TemporaryDirectory() as folder:
-            distorted = Path(folder) / "known distortions"
-            rated = load_rated(name, distorted, resize=resize, crop=crop, count=count, seed=seed)
-            scores = score_unreferenced(rated, measures, network.device)
+    for rated in load_rated_sets(images, resize=resize, crop=crop, count=count, seed=seed):
+        scores = score_unreferenced(rated, measures, network.device)
         sets[rated.name] = rated
         found = agreement(scores, rated, seed=seed)
         tables.append(_analyse(found, scores, rated, seed).assign(dataset=rated.name))
