@@ -92,9 +92,7 @@ def restore(parser: argparse.ArgumentParser) -> None:
     _set_run(parser, "dsd.cli.restore:run")
     parser.add_argument("images", type=Path, metavar="IN", help="image or folder")
     parser.add_argument("--out", required=True, type=Path, help="file, .png; for a folder IN: folder of PNGs")
-    parser.add_argument(
-        "--model", default="dsd", help="dsd or l1, which come along, or a file of `dsd train sr` or `deblur` (dsd)"
-    )
+    parser.add_argument("--model", default="dsd", help="dsd or l1, which come along, or a file of `dsd train` (dsd)")
     parser.add_argument(
         "--tile", default=256, type=pixels, help="side of what is done at once; less needs less memory; or none (256)"
     )
@@ -154,7 +152,7 @@ def train_noref(parser: argparse.ArgumentParser) -> None:
 
 
 def train_restorer(parser: argparse.ArgumentParser, task: str) -> None:
-    """Of `dsd train sr` and `dsd train deblur`."""
+    """Of `dsd train sr`, `dsd train deblur` and `dsd train denoise`."""
     _set_run(parser, "dsd.cli.train:run_restorer", "interrupted; the same command goes on from its last checkpoint")
     parser.set_defaults(task=task)
     parser.add_argument("config", type=Path, metavar="CONFIG", help="the settings, .yaml")

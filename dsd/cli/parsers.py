@@ -99,7 +99,7 @@ def command_line() -> argparse.ArgumentParser:
             "checkpoint.",
         )
     )
-    for task, words in (("sr", "super-resolution"), ("deblur", "deblurring")):
+    for task, words in (("sr", "super-resolution"), ("deblur", "deblurring"), ("denoise", "denoising")):
         options.train_restorer(
             training.add_parser(
                 task,

@@ -7,9 +7,10 @@ from typing import Any, Literal, get_args
 from dsd.backbones.base import Precision
 from dsd.checks import check_choice, check_integer, check_number, is_number
 from dsd.restore.networks import Activation
+from dsd.restore.noisy import NOISE_STD
 from dsd.restore.shaken import Blur
 
-Task = Literal["sr", "deblur"]
+Task = Literal["sr", "deblur", "denoise"]
 Schedule = Literal["halved", "cosine"]
 Layout = Literal["folders", "div2k", "reds"]
 Like8 = Literal["matlab-8bit", "selfexsr"]  # of 8 bits, as crops are kept
@@ -52,13 +53,17 @@ class DataConfig:
     """Folders of clean photographs; ``"embedded"`` are scikit-image's."""
     degraded: Sequence[str] = ()
     """Folders of their degraded versions, files of the same names, one for each folder of `images`. Empty: they are
-    made here, low-resolution ones as `like` says, blurred ones as `blur` says."""
+    made here, low-resolution ones as `like` says, blurred ones as `blur` says, noisy ones as `noise_std` says."""
     keep: bool = True
     """Decode all files at once and keep them in memory; false: read them for each crop."""
     like: Like8 = "matlab-8bit"
     """How low-resolution images are made."""
     blur: Blur = "shake"
     """How blurred images are made: ``"shake"``, by a random path of the camera; ``"frames"``, the mean of frames."""
+    noise_std: float = NOISE_STD
+    """Of noisy images: standard deviation of the noise, in values from 0 to 1."""
+    misaligned: int = 0
+    """Of noisy images: how far away their clean crops may be in each direction, in pixels."""
     side: int = 64
     """Of a clean crop, in pixels."""
     batch: int = 8
@@ -83,6 +88,8 @@ class DataConfig:
             )
         check_choice(self.like, "data.like", get_args(Like8))
         check_choice(self.blur, "data.blur", get_args(Blur))
+        check_number(self.noise_std, "data.noise_std")
+        check_integer(self.misaligned, "data.misaligned", 0)
         check_integer(self.side, "data.side", 1)
         check_integer(self.batch, "data.batch", 1)
         if self.pool is not None:
@@ -155,8 +162,10 @@ class Config:
     def __post_init__(self) -> None:
         """Refuse values that cannot be."""
         check_choice(self.task, "task", get_args(Task))
-        if (self.network.scale == 1) != (self.task == "deblur"):
-            raise ValueError(f"network.scale must be 2 or 4 for sr and 1 for deblur, got {self.network.scale}")
+        if (self.network.scale > 1) != (self.task == "sr"):
+            raise ValueError(
+                f"network.scale must be 2 or 4 for sr and 1 for deblur and denoise, got {self.network.scale}"
+            )
         if self.data.side % self.network.scale:
             raise ValueError(
                 f"data.side must be a multiple of network.scale, {self.network.scale}; got {self.data.side}"

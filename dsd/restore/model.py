@@ -30,7 +30,7 @@ def save_model(network: SRResNet, path: Path, about: Mapping[str, Any]) -> None:
 
 
 def load_model(path: str | Path, device: str | torch.device = "cpu") -> tuple[SRResNet, dict[str, Any]]:
-    """Read what `dsd train sr` or `dsd train deblur` wrote.
+    """Read what `dsd train sr`, `deblur` or `denoise` wrote.
 
     Args:
         path: a .safetensors file.

@@ -1,4 +1,4 @@
-"""The generators: SRResNet, and xSRResNet with xUnit activations; ×4 for super-resolution, ×1 for deblurring."""
+"""The generators: SRResNet, and xSRResNet with xUnit activations; ×4 for super-resolution, else ×1."""
 
 import math
 from typing import Literal, get_args
@@ -29,7 +29,7 @@ class SRResNet(nn.Module):
     Args:
         blocks: residual blocks, at least 1.
         activation: inside a block: ``"xunit"`` (the paper's xSRResNet) or ``"relu"`` (SRResNet).
-        scale: s: 1 (deblurring), 2 or 4.
+        scale: s: 1 (deblurring, denoising), 2 or 4.
 
     Raises:
         ValueError: fewer blocks, another activation or scale.

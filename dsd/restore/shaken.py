@@ -8,11 +8,11 @@ from typing import Literal, get_args
 import numpy as np
 import torch
 from torch import Tensor
-from tqdm import tqdm
 
 from dsd.checks import check_choice, check_integer, check_number
-from dsd.data.images import load_image
 from dsd.restore.blur import average_frames, camera_shake, motion_blur
+from dsd.restore.noisy import with_noise
+from dsd.restore.photographs import Photographs
 
 Blur = Literal["shake", "frames"]
 FRAMES = 7, 13  # of a video that become one, as in GoPro
@@ -66,13 +66,9 @@ class Shaken:
         if check_number(shortest, "the shortest of lengths") > check_number(longest, "the longest of lengths"):
             raise ValueError(f"lengths must be the shortest and the longest, got {lengths}")
         check_choice(blur, "blur", get_args(Blur))
-        if not paths:
-            raise ValueError("paths must hold at least one photograph")
-        self.paths, self.kernel_side, self.lengths, self.blur = paths, kernel_side, lengths, blur
+        self.kernel_side, self.lengths, self.blur = kernel_side, lengths, blur
         self.noise_std = check_number(noise_std, "noise_std")
-        self.photographs = [
-            (255 * load_image(path)).round().byte() for path in tqdm(paths, "decoding", unit="image", disable=quiet)
-        ]
+        self.photographs = Photographs(paths, quiet=quiet)
 
     def __len__(self) -> int:
         """Count the photographs."""
@@ -84,15 +80,7 @@ class Shaken:
         Raises:
             ValueError: one is; the message names it.
         """
-        margin = self.kernel_side // 2
-        needed = side + 2 * margin
-        for path, photograph in zip(self.paths, self.photographs, strict=True):
-            height, width = photograph.shape[1:]
-            if min(height, width) < needed:
-                raise ValueError(
-                    f"{path} is {height}×{width} pixels: a crop of {side}×{side} with a margin of {margin} for the "
-                    f"blur needs {needed}×{needed}"
-                )
+        self.photographs.check(side, self.kernel_side // 2, "the blur")
 
     def crop(self, index: int, side: int, random: np.random.Generator) -> tuple[Tensor, Tensor]:
         """One pair of a photograph, blurred and sharp: the place is drawn evenly.
@@ -105,16 +93,11 @@ class Shaken:
         Returns:
             Two float32 (3, side, side) in [0, 1].
         """
-        photograph, margin = self.photographs[index], self.kernel_side // 2
-        height, width = photograph.shape[1:]
-        needed = side + 2 * margin
-        top, left = (int(random.integers(length - needed + 1)) for length in (height, width))
-        sharp = photograph[:, top : top + needed, left : left + needed] / 255
+        margin = self.kernel_side // 2
+        sharp = self.photographs.part(index, side + 2 * margin, random)
         inside = slice(margin, margin + side)
-        x = self._blurred(sharp[None], random)[0, :, inside, inside]
-        if self.noise_std:
-            x = x + self.noise_std * torch.from_numpy(random.standard_normal(tuple(x.shape), dtype=np.float32))
-        return (255 * x).round().clamp(0, 255) / 255, sharp[:, inside, inside]
+        x = with_noise(self._blurred(sharp[None], random)[0, :, inside, inside], self.noise_std, random)
+        return x, sharp[:, inside, inside]
 
     def _blurred(self, x: Tensor, random: np.random.Generator) -> Tensor:
         length = random.uniform(*self.lengths)

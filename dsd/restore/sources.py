@@ -10,6 +10,7 @@ from dsd.data.images import embedded_photographs, find_images
 from dsd.data.restoration_sets import PairedFiles, div2k, folder_of_pairs, reds
 from dsd.restore.blur import camera_shake, motion_blur
 from dsd.restore.config import Config
+from dsd.restore.noisy import Noisy, with_noise
 from dsd.restore.pairs import Aligned, Files, Pairs
 from dsd.restore.shaken import Shaken
 
@@ -25,8 +26,10 @@ def make_pairs(config: Config, *, quiet: bool = False) -> tuple[Pairs, list[Path
         ValueError: a file cannot be used.
     """
     data = config.data
-    if config.task == "deblur" and data.layout == "folders" and not data.degraded:
+    if config.task != "sr" and data.layout == "folders" and not data.degraded:
         paths = [path for folder in data.images for path in _images(folder)]
+        if config.task == "denoise":
+            return Noisy(paths, noise_std=data.noise_std, misaligned=data.misaligned, quiet=quiet), paths
         return Shaken(paths, blur=data.blur, quiet=quiet), paths
     sets = training_sets(config)
     paths = [path for one in sets for pair in one.items.values() for path in pair if path is not None]
@@ -46,15 +49,17 @@ def training_sets(config: Config) -> list[PairedFiles]:
 def validation_pairs(config: Config) -> Iterator[tuple[str, Tensor, Tensor]]:
     """Name, degraded (3, H, W) and clean image (3, s·H, s·W) of a run's validation, in 8 bits' steps in [0, 1].
 
-    Blurred images are made with a camera shake that is the same in every run.
+    Camera shakes and noise are the same in every run.
     """
     folder = config.validation.images
     files = Files([_without_degraded(folder, config.network.scale)], config.data.like)
     for index in range(min(config.validation.count, len(files))):
         degraded, clean = (image / 255 for image in files[index])
+        random = np.random.default_rng(index)
         if config.task == "deblur":
-            random = np.random.default_rng(index)
             degraded = (255 * motion_blur(clean[None], camera_shake(random))[0]).round() / 255
+        elif config.task == "denoise":
+            degraded = with_noise(clean, config.data.noise_std, random)
         yield files.path(index).stem, degraded, clean
 
 

@@ -13,6 +13,7 @@ from dsd.data.images import embedded_photographs, find_images, load_image
 from dsd.data.restoration_sets import PairedFiles, gopro, levin, reds, sr_set
 from dsd.restore.blur import camera_shake, from_linear, motion_blur
 from dsd.restore.degrade import low_resolution
+from dsd.restore.noisy import NOISE_STD, with_noise
 
 MIDDLE = 192  # side of what is taken of scikit-image's photographs, in pixels
 EVERY = 30  # of REDS' 3,000 validation images, one is taken
@@ -41,6 +42,8 @@ def pairs_of(name: str, count: int | None = None) -> Iterator[Pair]:
     | ``embedded`` | ×4, the middle of scikit-image's photographs |
     | ``BSDS shaken`` | BSDS500's validation images, blurred by a camera shake of their own |
     | ``embedded shaken`` | the middle of scikit-image's photographs, likewise |
+    | ``BSDS noisy`` | BSDS500's validation images with Gaussian noise, standard deviation 25 of 255 |
+    | ``embedded noisy`` | the middle of scikit-image's photographs, likewise |
     | ``GoPro`` | the authors' examples |
     | ``REDS`` | every 30th of its validation images: 100 |
     | ``Levin`` | real camera shake, grey; brought from linear light to sRGB |
@@ -88,6 +91,14 @@ def _shaken(images: Callable[[], Iterator[tuple[Path, Tensor]]]) -> Callable[[],
     return pairs
 
 
+def _noisy(images: Callable[[], Iterator[tuple[Path, Tensor]]]) -> Callable[[], Iterator[Pair]]:
+    def pairs() -> Iterator[Pair]:
+        for index, (path, clean) in enumerate(images()):
+            yield Pair(path.stem, with_noise(clean, NOISE_STD, np.random.default_rng(index)), clean, path)
+
+    return pairs
+
+
 def _bsds() -> Iterator[tuple[Path, Tensor]]:
     for path in find_images("bsds500/val"):
         yield path, load_image(path)
@@ -106,6 +117,8 @@ SETS: Mapping[str, Callable[[], Iterator[Pair]]] = {
     "embedded": _embedded,
     "BSDS shaken": _shaken(_bsds),
     "embedded shaken": _shaken(_middles),
+    "BSDS noisy": _noisy(_bsds),
+    "embedded noisy": _noisy(_middles),
     "GoPro": lambda: _loaded(gopro()),
     "REDS": lambda: _loaded(reds("reds", "val"), EVERY),
     "Levin": _levin,

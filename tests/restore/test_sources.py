@@ -8,12 +8,14 @@ from PIL import Image
 from dsd.data.images import embedded_photographs, load_image
 from dsd.restore.config_files import parse_config
 from dsd.restore.degrade import low_resolution
+from dsd.restore.noisy import Noisy
 from dsd.restore.pairs import Aligned
 from dsd.restore.shaken import Shaken
 from dsd.restore.sources import make_pairs, training_sets, validation_pairs
 from tests.data.samples import save
 
 DEBLUR = {"task": "deblur", "network": {"blocks": 1, "scale": 1}}
+DENOISE = DEBLUR | {"task": "denoise"}
 
 
 @pytest.fixture
@@ -118,11 +120,22 @@ def test_photographs_of_deblurring_are_shaken(root):
     assert (x - y).abs().mean() > 0.05
 
 
+def test_photographs_of_denoising_get_the_noise_and_the_way_that_the_settings_say(root):
+    write(root, "a/x.png")
+    data = {"images": ["a"], "noise_std": 0.02}
+    pairs, paths, (x, y) = crop_of(config_of(data, **DENOISE))
+    assert isinstance(pairs, Noisy)
+    assert paths == [root / "a/x.png"]
+    assert (x - y).abs().mean() < 0.02
+    *_, (x, y) = crop_of(config_of(data | {"misaligned": 4}, **DENOISE))
+    assert (x - y).abs().mean() > 0.1
+
+
 def test_missing_folders(root):
     with pytest.raises(FileNotFoundError, match="no folder nowhere"):
         make_pairs(config_of({"images": ["nowhere"]}), quiet=True)
     (root / "empty").mkdir()
-    for task in ({}, DEBLUR):
+    for task in ({}, DEBLUR, DENOISE):
         with pytest.raises(FileNotFoundError, match=r"no image in .*empty"):
             make_pairs(config_of({"images": ["empty"]}, **task), quiet=True)
 
@@ -138,9 +151,10 @@ def test_validation_images_are_downscaled(root):
     assert len(list(validation_pairs(config_of(validation={"images": "val", "count": 9})))) == 3
 
 
-def test_validation_images_are_shaken_the_same_each_time(root):
+@pytest.mark.parametrize("task", [DEBLUR, DENOISE])
+def test_validation_images_are_degraded_the_same_each_time(root, task):
     write(root, "val/a.png", "val/b.png")
-    config = config_of(validation={"images": "val"}, **DEBLUR)
+    config = config_of(validation={"images": "val"}, **task)
     first, again = (list(validation_pairs(config)) for _ in range(2))
     assert len(first) == 2
     for (name, x, y), (_, same, _) in zip(first, again, strict=True):

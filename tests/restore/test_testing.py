@@ -16,6 +16,7 @@ FOLDERS = {
     "Set14": ("sr/set14", 4, 13),
     "BSD100": ("sr/bsd100/lr_x4", 4, 100),
     "BSDS shaken": ("bsds500/val", 1, 100),
+    "BSDS noisy": ("bsds500/val", 1, 100),
     "GoPro": ("deblur/gopro", 1, 2),
     "Levin": ("deblur/levin", 1, 32),
 }
@@ -32,12 +33,12 @@ def check(pair, scale):
 
 
 def test_names():
-    assert set(SETS) == {*FOLDERS, "embedded", "embedded shaken", "REDS"}
+    assert set(SETS) == {*FOLDERS, "embedded", "embedded shaken", "embedded noisy", "REDS"}
     with pytest.raises(ValueError, match=r"the test set must be one of Set5, Set14, .*; got 'Urban100'"):
         pairs_of("Urban100")
 
 
-@pytest.mark.parametrize(("name", "scale"), [("embedded", 4), ("embedded shaken", 1)])
+@pytest.mark.parametrize(("name", "scale"), [("embedded", 4), ("embedded shaken", 1), ("embedded noisy", 1)])
 def test_embedded(name, scale):
     pairs = list(pairs_of(name))
     assert [pair.path for pair in pairs] == embedded_photographs()
@@ -52,11 +53,13 @@ def test_embedded(name, scale):
             assert torch.equal(pair.degraded, low_resolution(pair.clean[None], 4, "matlab-8bit")[0])
 
 
-def test_each_image_has_a_shake_of_its_own_always_the_same():
-    first, again = (list(pairs_of("embedded shaken", 2)) for _ in range(2))
+@pytest.mark.parametrize("name", ["embedded shaken", "embedded noisy"])
+def test_each_image_is_degraded_in_a_way_of_its_own_always_the_same(name):
+    first, again = (list(pairs_of(name, 2)) for _ in range(2))
     for pair, same in zip(first, again, strict=True):
         assert torch.equal(pair.degraded, same.degraded)
         assert (pair.degraded - pair.clean).abs().mean() > 0.01
+    assert not torch.equal(*(pair.degraded - pair.clean for pair in first))
 
 
 @pytest.mark.parametrize("count", [0, 1, 3, 99])
