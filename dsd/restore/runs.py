@@ -37,6 +37,9 @@ CROPS: Mapping[str, Sequence[int]] = {
     "embedded/astronaut": (92, 40, 96, 128),
     "embedded/brick": (48, 32, 96, 128),
     "embedded shaken/astronaut": (10, 60, 112, 112),
+    "embedded noisy/astronaut": (10, 60, 112, 112),
+    "BSDS noisy/102061": (60, 150, 112, 112),
+    "BSDS noisy/101087": (90, 180, 112, 112),
     "BSDS shaken/102061": (60, 150, 112, 112),
     "GoPro/Istanbul_1": (240, 420, 160, 160),
     "Levin/im1_kernel1": (20, 90, 120, 120),
@@ -64,6 +67,26 @@ def with_loss(base: Config, loss: str, layer: str = "", seed: int = 0, backbone:
     if loss != "none":
         losses[loss] = {"weight": "balanced", "layers": [layer]} | ({"backbone": backbone} if backbone else {})
     return replace(base, losses=losses, seed=seed)
+
+
+def with_loss_alone(base: Config, loss: str, layer: str = "", seed: int = 0, backbone: str = "") -> Config:
+    """A run's settings with one loss and no other.
+
+    Args:
+        base: its settings.
+        loss: ``"l1"``, ``"per"``, ``"cx"``, ``"pdl"``, ``"style"``, ``"mss"`` or ``"dsd"``.
+        layer: where it compares; of L1 there is none.
+        seed: of the run.
+        backbone: of this loss; "": that of the run.
+
+    Example:
+        >>> from dsd.restore.config_files import parse_config
+        >>> base = parse_config({"losses": {"rec": {"weight": 1}}})
+        >>> with_loss_alone(base, "cx", "relu3_2").losses
+        {'cx': {'weight': 1, 'layers': ['relu3_2']}}
+    """
+    where = ({"layers": [layer]} if layer else {}) | ({"backbone": backbone} if backbone else {})
+    return replace(base, losses={{"l1": "rec"}.get(loss, loss): {"weight": 1, **where}}, seed=seed)
 
 
 def run_scores(

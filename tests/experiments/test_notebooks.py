@@ -24,6 +24,7 @@ from tests.noref.samples import save_regressor
 
 EXPERIMENTS = list_experiments()
 SMALL = {
+    "cx-denoise": ["runs=[l1 - 0, dsd relu2_2 0]", "misaligned=[0, 3]", "sets={embedded noisy: 1}", "seed=7"],
     "fig1": ["resize=48", "crop=32", "count=20", "crops=2", "alphas=[2]", "alpha=4", "shown=3", "seed=7"],
     "fig2": [
         "layers=[relu1_2, relu2_1]",
@@ -54,6 +55,10 @@ SMALL = {
     "tab3": ["runs=[none - 0, dsd relu2_2 0]", "sets={embedded: 1}", "seed=7"],
 }
 PICTURES = {
+    "cx-denoise": {
+        f"cx-denoise_embedded-noisy-astronaut-{image}.png"
+        for image in ("Noisy", "Clean", "L1-0", "L1-3", "DSD-0", "DSD-3")
+    },
     "fig4": {f"fig4_{image}.png" for image in ("content", "reference", "DSD", "Style-pyramid")},
     "fig6": {f"fig6_step-{step}.png" for step in (0, 1, 2)},
     "fig8": {f"fig8_embedded-brick-{image}.png" for image in ("Whole", "Bicubic", "L1", "DSD", "Ground-truth")},
@@ -91,6 +96,8 @@ def test_runs_and_is_drawn_again(name, tmp_path, monkeypatch):
         settings = load_config(REPOSITORY / default_parameters(EXPERIMENTS[name])["config"], ["steps=1", "balance=1"])
         (tmp_path / "one step.yaml").write_text(as_yaml(settings))
         small += [f"config={tmp_path / 'one step.yaml'}", f"folder={tmp_path / 'runs'}"]
+    if name == "cx-denoise":
+        small += [f"config={few_steps('denoise', tmp_path)}", f"folder={tmp_path / 'runs'}"]
     if name in ("tab3", "fig9"):
         small += [f"config={few_steps('sr', tmp_path)}", f"folder={tmp_path / 'runs'}"]
     if name == "fig11":

@@ -13,7 +13,7 @@ from dsd.restore import testing
 from dsd.restore.config_files import parse_config
 from dsd.restore.model import save_model
 from dsd.restore.networks import SRResNet
-from dsd.restore.runs import crop_of, model_scores, run_scores, with_loss
+from dsd.restore.runs import crop_of, model_scores, run_scores, with_loss, with_loss_alone
 
 SETS = {"tiny": 2}
 
@@ -110,3 +110,11 @@ def test_a_loss_takes_the_place_of_another():
     assert (none.seed, dsd.seed) == (0, 4)
     with pytest.raises(ValueError, match="there is no loss 'gan'"):
         with_loss(base, "gan", "relu2_1")
+
+
+def test_one_loss_alone():
+    base = parse_config({"losses": {"rec": {"weight": 1}, "per": {"weight": 1}}})
+    assert with_loss_alone(base, "l1").losses == {"rec": {"weight": 1}}
+    config = with_loss_alone(base, "dsd", "relu2_2", 3, "lite")
+    assert config.losses == {"dsd": {"weight": 1, "layers": ["relu2_2"], "backbone": "lite"}}
+    assert config.seed == 3
