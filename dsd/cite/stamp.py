@@ -14,7 +14,8 @@ from dsd.data.files import file_digest
 
 DIGEST = "stamp_sha256"
 FILES = "drawn_from"  # the table and the pictures that a figure is drawn from: {file: SHA-256}
-NEEDED = {"commit", "parameters", "backbone", "weights", "weights_sha256", "precision", "datasets"}
+NEEDED = {"commit", "parameters", "datasets"}
+NETWORK = {"backbone", "weights", "weights_sha256", "precision"}  # all of them, or none: numbers of no network
 REMEDY = "take the file anew from where it was rendered, or render it again with `make`"
 
 
@@ -94,17 +95,17 @@ def check_files(about: Mapping[str, Any], folder: Path) -> None:
 
 
 def summary(origin: Mapping[str, Any]) -> str:
-    """Preset, network, data and commit: what a reader must know of a figure.
+    """Preset, network (where there is one), data and commit: what a reader must know of a figure.
 
     Args:
         origin: its provenance.
     """
     data = ", ".join(dict.fromkeys(data["summary"] for data in origin["datasets"].values()))
-    weights = f"{origin['weights']} {origin['weights_sha256'][:8]}"
-    return (
-        f"{origin['parameters']['preset']} preset · {origin['backbone']}, {weights}, {origin['precision']} · {data} · "
-        f"commit {origin['commit']}"
-    )
+    parts = [f"{origin['parameters']['preset']} preset", data, f"commit {origin['commit']}"]
+    if "backbone" in origin:
+        weights = f"{origin['weights']} {origin['weights_sha256'][:8]}"
+        parts.insert(1, f"{origin['backbone']}, {weights}, {origin['precision']}")
+    return " · ".join(parts)
 
 
 def _read_png(path: Path) -> Stamp:
@@ -158,7 +159,7 @@ def _parse(text: str, path: Path) -> dict[str, Any]:
         about = json.loads(text)
     except ValueError:
         about = None
-    if not isinstance(about, dict) or not about.keys() >= NEEDED:
+    if not isinstance(about, dict) or not about.keys() >= NEEDED or 0 < len(about.keys() & NETWORK) < len(NETWORK):
         raise ValueError(
             f"{path} has no stamp: a figure's files have one as `make` writes them, and lose it where another program "
             "saves them again"

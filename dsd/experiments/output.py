@@ -35,7 +35,7 @@ def save_figure(
     """
     name = f"{result.name}-{part}" if part else result.name
     target = REPOSITORY / out_dir / name
-    if result.provenance["weights"] == "random":
+    if result.provenance.get("weights") == "random":
         figure.suptitle("RANDOM WEIGHTS: not a result", color="red", fontweight="bold")
     if stamp:
         text = summary(result.provenance)

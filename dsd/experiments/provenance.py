@@ -32,7 +32,7 @@ CODE = ("dsd", "notebooks", "configs", "pyproject.toml", "requirements.lock")  #
 
 
 class Images(Protocol):
-    """Images that an experiment is of."""
+    """Images, or other data, that an experiment is of."""
 
     def provenance(self) -> Mapping[str, Any]:
         """What a figure must say about them: `dataset`, `summary`, counts, a digest of their list."""
@@ -44,10 +44,10 @@ class Computed:
 
     table: pd.DataFrame
     """The numbers."""
-    backbone: Backbone
-    """The network they are of."""
+    backbone: Backbone | None
+    """The network they are of; None: of none."""
     datasets: Mapping[str, Images]
-    """The images they are of, by their role."""
+    """The images, or other data, they are of, by their role."""
     images: Mapping[str, Tensor] = field(default_factory=dict)
     """Results that are pictures, by name: float (3, H, W) in [0, 1]."""
     extra: Mapping[str, Any] = field(default_factory=dict)
@@ -131,19 +131,20 @@ def load_or_compute(experiment: ModuleType, parameters: Mapping[str, Any], out_d
 
 
 def provenance(
-    parameters: Mapping[str, Any], backbone: Backbone, datasets: Mapping[str, Images], seconds: float
+    parameters: Mapping[str, Any], backbone: Backbone | None, datasets: Mapping[str, Images], seconds: float
 ) -> dict[str, Any]:
     """Everything needed to tell how a figure came about: code, parameters, network, data, versions, machine.
 
     Returns:
-        A JSON-ready dict; `commit` ends in ``+dirty`` when the code differed from it.
+        A JSON-ready dict; `commit` ends in ``+dirty`` when the code differed from it. Without a network it says nothing
+            of one, and the device is the CPU.
     """
-    device, threads = backbone.device.type, torch.get_num_threads()
+    device, threads = backbone.device.type if backbone else "cpu", torch.get_num_threads()
     cpu = f"{device}, {threads} thread{'s' * (threads > 1)}"
     return {
         "commit": _commit(),
         "parameters": dict(parameters),
-        **backbone.provenance(),
+        **(backbone.provenance() if backbone else {}),
         "datasets": {role: images.provenance() for role, images in datasets.items()},
         "versions": {
             "dsd": dsd.__version__,

@@ -129,8 +129,13 @@ def _about(stamps: list[Stamp]) -> Iterator[tuple[str, str]]:
         for name, version in about.get("versions", {}).items():
             versions.setdefault(name, {})[version] = None
     yield "Versions", ", ".join(f"{name} {' and '.join(of)}" for name, of in versions.items())
-    networks = (f"{about['backbone']}, {about['weights']} {about['weights_sha256'][:8]}" for about in all_of)
-    yield "Networks", "; ".join(dict.fromkeys(networks))
+    networks = dict.fromkeys(
+        f"{about['backbone']}, {about['weights']} {about['weights_sha256'][:8]}"
+        for about in all_of
+        if "backbone" in about
+    )
+    if networks:
+        yield "Networks", "; ".join(networks)
 
 
 def _date(commit: str) -> str:

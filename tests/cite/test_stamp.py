@@ -169,6 +169,7 @@ def test_older_stamps_are_read_and_not_verified(folder):
         ("x.pdf", rb"/Subject (about \(things\))", "has no stamp"),
         ("x.json", b'{"commit": 1}', "has no stamp"),
         ("x.json", b"[]", "has no stamp"),
+        ("x.json", b'{"commit": "1", "parameters": {}, "datasets": {}, "backbone": "lite"}', "has no stamp"),
         ("x.json", b"{", "has no stamp"),
         ("x.tex", b"", r"must be one of a figure's files: \.png, \.pdf, \.json, \.csv"),
     ],

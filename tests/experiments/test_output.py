@@ -9,7 +9,7 @@ from PIL import Image
 
 from dsd.cite import png
 from dsd.cite.latex import latex
-from dsd.cite.stamp import seal
+from dsd.cite.stamp import read_stamp, seal
 from dsd.data.views import Photographs
 from dsd.experiments import output, provenance, style
 
@@ -57,6 +57,15 @@ def test_random_weights_are_written_on_the_figure(figure, result, tmp_path, stam
     random = provenance.Result("fig0", result.table, {**result.provenance, "weights": "random"})
     output.save_figure(figure, random, "", tmp_path, stamp=stamp)
     assert "RANDOM WEIGHTS" in figure.get_suptitle()
+
+
+def test_a_figure_of_no_network(figure, result, tmp_path):
+    network = ("backbone", "weights", "weights_sha256", "precision", "padding")
+    origin = {key: value for key, value in result.provenance.items() if key not in network}
+    output.save_figure(figure, provenance.Result("fig0", result.table, origin), "", tmp_path)
+    assert figure.get_suptitle() == ""
+    assert figure.get_supxlabel().startswith("quick preset · scikit-image's photographs")
+    assert {read_stamp(tmp_path / f"fig0.{kind}").verified for kind in ("png", "pdf")} == {True}
 
 
 def test_relative_folders_are_the_repositorys(figure, result, tmp_path, monkeypatch):

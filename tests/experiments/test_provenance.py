@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 import torch
 
+from dsd.cite.stamp import read_stamp, summary
 from dsd.data.views import Photographs
 from dsd.experiments import fig7_histogram, provenance
 from dsd.experiments.catalogue import REPOSITORY, find_experiment
@@ -44,6 +45,16 @@ def test_provenance_tells_how_a_figure_came_about(origin):
     assert origin["seconds"] == 1.2
     assert set(origin["versions"]) == {"dsd", "python", "torch", "torchvision", "numpy"}
     json.dumps(origin)
+
+
+def test_numbers_of_no_network(tmp_path):
+    experiment = ModuleType("dsd.experiments.fig0_nothing")
+    experiment.compute = lambda: provenance.Computed(TABLE, None, {"images": Photographs.from_folder("embedded")})
+    origin = provenance.load_or_compute(experiment, {"preset": "quick", "redraw": ""}, tmp_path).provenance
+    assert not {"backbone", "weights", "weights_sha256", "precision", "padding"} & set(origin)
+    assert origin["device"].startswith("cpu, ")
+    assert summary(origin) == f"quick preset · scikit-image's photographs (10 views) · commit {origin['commit']}"
+    read_stamp(tmp_path / "fig0.csv")
 
 
 def test_commit_is_the_repositorys(origin):

@@ -12,7 +12,7 @@ from dsd.cite.stamp import seal
 from dsd.experiments import claims, report
 from dsd.experiments.printed_numbers import printed_numbers
 from dsd.experiments.verdicts import SAMPLE
-from tests.cite.samples import write_figure
+from tests.cite.samples import ORIGIN, write_figure
 
 
 class Resources(HTMLParser):
@@ -52,6 +52,15 @@ def one_figure(tmp_path):
     """A folder with one figure of the quick preset, whose caption would be HTML."""
     write_figure(tmp_path, "fig7", "<b>bold</b> & $x_1$")
     return tmp_path
+
+
+def test_a_figure_of_no_network(tmp_path, monkeypatch):
+    kept = {key: ORIGIN[key] for key in ("commit", "parameters", "datasets", "versions")}
+    monkeypatch.setattr("tests.cite.samples.ORIGIN", kept)
+    write_figure(tmp_path, "fig-attribution")
+    page = report.write(tmp_path).read_text(encoding="utf-8")
+    assert "quick preset · ten photographs (10 views) · commit 1234567" in page
+    assert "Networks" not in page
 
 
 def words(text):
