@@ -68,8 +68,8 @@ def place_figure(name: str, caption: str, origin: Mapping[str, Any], written_by:
     r"""LaTeX that places name.pdf.
 
     Args:
-        name: of the figure, ``fig2``. The picture of a table, ``tab1``, is labelled ``dsd-tab1-figure``: ``dsd-tab1``
-            is the table itself.
+        name: of the figure, ``fig2``. The picture of a table, ``tab1`` or ``tab-bapps``, is labelled
+            ``dsd-tab1-figure``: ``dsd-tab1`` is the table itself.
         caption: as for :func:`environment`, like all others.
         origin: its provenance.
         written_by: the command that made these lines.
@@ -77,7 +77,7 @@ def place_figure(name: str, caption: str, origin: Mapping[str, Any], written_by:
     Returns:
         The lines of a file.
     """
-    label = f"{name}-figure" if re.fullmatch(r"tab\d+", name) else name
+    label = f"{name}-figure" if re.fullmatch(r"tab\d+|tab-\w+", name) else name
     return environment("figure", label, f"\\includegraphics{{{name}.pdf}}", caption, origin, written_by)
 
 

@@ -59,7 +59,7 @@ class Encoded:
 
 
 def encode(x: Tensor, backbone: Backbone) -> Encoded:
-    """Features at full size, Gram matrices at scales 1, 2 and 4; x: (1, 3, H, W)."""
+    """Features at full size, Gram matrices at scales 1, 2 and 4; x: (N, 3, H, W)."""
     features = backbone(x)
     full = {(layer, 1.0): gram_matrix(maps) for layer, maps in features.items()}
     in_order = {layer: sorted_values(maps) for layer, maps in features.items()}
@@ -67,8 +67,13 @@ def encode(x: Tensor, backbone: Backbone) -> Encoded:
 
 
 def compare(distorted: Encoded, reference: Encoded) -> dict[str, float]:
-    """Every measure at every layer, ``"Style relu2_1"`` …: the larger, the more different."""
-    values: dict[str, float] = {}
+    """Every measure at every layer, ``"Style relu2_1"`` …, of one image: the larger, the more different."""
+    return {name: values.item() for name, values in compare_batch(distorted, reference).items()}
+
+
+def compare_batch(distorted: Encoded, reference: Encoded) -> dict[str, Tensor]:
+    """The same of each image of a batch, (N,)."""
+    values: dict[str, Tensor] = {}
     for layer, maps in reference.features.items():
         step = {alpha: distorted.grams[layer, alpha] - reference.grams[layer, alpha] for alpha in (1, *ALPHAS)}
         in_order = [encoded.sorted_values[layer] for encoded in (distorted, reference)]
@@ -81,5 +86,5 @@ def compare(distorted: Encoded, reference: Encoded) -> dict[str, float]:
             # Eq. 4, its four Gram matrices in another order.
             **{f"DSD_{alpha}": l1_norm(step[1] - step[alpha]) for alpha in ALPHAS},
         }
-        values |= {f"{measure} {layer}": value.item() for measure, value in measures.items()}
+        values |= {f"{measure} {layer}": value for measure, value in measures.items()}
     return values

@@ -12,7 +12,14 @@ DASHES_AND_QUOTES = set("–—‘’“”")  # all that is not ASCII and that 
 
 @pytest.mark.parametrize(
     ("name", "label"),
-    [("fig2", "fig2"), ("tab1", "tab1-figure"), ("tab1-types", "tab1-types"), ("a-report", "a-report")],
+    [
+        ("fig2", "fig2"),
+        ("tab1", "tab1-figure"),
+        ("tab1-types", "tab1-types"),
+        ("tab-bapps", "tab-bapps-figure"),
+        ("tab-bapps-distortions", "tab-bapps-distortions"),
+        ("a-report", "a-report"),
+    ],
 )
 def test_a_tables_picture_leaves_its_label_to_the_table(name, label):
     text = place_figure(name, "50 % of $x$", ORIGIN, "dsd cite x.pdf")

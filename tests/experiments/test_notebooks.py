@@ -51,15 +51,18 @@ SMALL = {
     "fig-neighbours": ["layers=[relu1_2]", "resize=48", "crop=32", "count=12", "class_count=10", "crops=2", "seed=7"],
     "lite-report": ["layers=[relu1_2, relu2_1]", "resize=48", "crop=32", "count=6", "steps=1", "seed=7"],
     "noref-report": ["alphas=[2]", "resize=200", "crop=192", "count=3", "crops=1", "distorted=2", "seed=7"],
+    "tab-bapps": ["layers=[relu1_2]", "crop=32", "count=8", "crops=1", "each=1", "combined=2", "seed=7"],
     "tab1": ["layers=[relu1_2, relu2_1]", "resize=64", "crop=48", "count=2", "seed=7"],
     "tab2": ["alphas=[2]", "resize=192", "crop=192", "count=1", "seed=7"],
     "tab3": ["runs=[none - 0, dsd relu2_2 0]", "sets={embedded: 1}", "seed=7"],
 }
+PARTS = {"tab-bapps": "tab-bapps-distortions"}  # a second figure
 PICTURES = {
     "cx-denoise": {
         f"cx-denoise_embedded-noisy-astronaut-{image}.png"
         for image in ("Noisy", "Clean", "L1-0", "L1-3", "DSD-0", "DSD-3")
     },
+    "tab-bapps": {"tab-bapps_distortions.png"},
     "fig4": {f"fig4_{image}.png" for image in ("content", "reference", "DSD", "Style-pyramid")},
     "fig6": {f"fig6_step-{step}.png" for step in (0, 1, 2)},
     "fig8": {f"fig8_embedded-brick-{image}.png" for image in ("Whole", "Bicubic", "L1", "DSD", "Ground-truth")},
@@ -113,7 +116,8 @@ def test_runs_and_is_drawn_again(name, tmp_path, monkeypatch):
     tables = {f"{name}.md", f"{name}-figure.tex"} if table else set()
     pictures = PICTURES.get(name, set())
     files = {f"{name}.{suffix}" for suffix in ("csv", "ipynb", "json", "pdf", "png", "tex")}
-    assert {path.name for path in (tmp_path / "new").iterdir()} == files | tables | pictures
+    parts = {f"{PARTS[name]}.{suffix}" for suffix in ("pdf", "png", "tex")} if name in PARTS else set()
+    assert {path.name for path in (tmp_path / "new").iterdir()} == files | tables | pictures | parts
     origin = json.loads((tmp_path / "new" / f"{name}.json").read_text())
     assert [origin[key] for key in origin if key == "weights"] == network
     assert origin["parameters"]["seed"] == 7
@@ -134,7 +138,9 @@ def test_runs_and_is_drawn_again(name, tmp_path, monkeypatch):
     np.testing.assert_allclose(*pixels, rtol=0, atol=8)
     if table:
         numbers = pd.read_csv(tmp_path / "new" / f"{name}.csv")
-        kind, column = ("mean", "psnr_y_authors") if name == "tab3" else ("correlation", "pearson")
+        kind, column = {"tab3": ("mean", "psnr_y_authors"), "tab-bapps": ("2afc", "value")}.get(
+            name, ("correlation", "pearson")
+        )
         assert numbers[numbers.kind == kind][column].notna().all()
 
 
