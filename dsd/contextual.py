@@ -61,6 +61,37 @@ def contextual(a: Tensor, b: Tensor, bandwidth: float = 0.5, *, offset: float = 
         return 0 - (similarity + offset).log()  # not −log, which is −0 for a similarity of 1
 
 
+def at_random_positions(side: int, *features: Tensor) -> list[Tensor]:
+    """Features at side² positions, drawn at random: a large image's contextual loss then takes less time.
+
+    Features of one size are drawn at the same positions. Those with no more positions stay as they are. The draw is of
+    torch's random numbers, see ``torch.manual_seed``.
+
+    Args:
+        side: of the square that the drawn positions make.
+        features: each (N, C, H, W).
+
+    Returns:
+        Each (N, C, side, side).
+
+    Reference:
+        Mechrez et al., ECCV 2018, whose single-image animation draws 65² positions.
+
+    Example:
+        >>> [a.shape for a in at_random_positions(4, torch.rand(1, 8, 9, 9), torch.rand(1, 8, 3, 3))]
+        [torch.Size([1, 8, 4, 4]), torch.Size([1, 8, 3, 3])]
+    """
+    drawn: dict[torch.Size, Tensor] = {}
+    result = []
+    for x in features:
+        size = x.shape[2:]
+        if size.numel() > side**2:
+            places = drawn.setdefault(size, torch.randperm(size.numel())[: side**2])
+            x = x.flatten(2)[..., places.to(x.device)].unflatten(2, (side, side))
+        result.append(x)
+    return result
+
+
 def check_options(bandwidth: float, offset: float) -> tuple[float, float]:
     """Refuse a bandwidth that is not positive and a negative offset; returned as Python's own numbers.
 

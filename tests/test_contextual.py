@@ -8,7 +8,7 @@ import torch
 
 import dsd.contextual
 from dsd import ContextualLoss, VGG19Lite
-from dsd.contextual import contextual
+from dsd.contextual import at_random_positions, contextual
 
 
 def similarity(a, b, h=0.5):
@@ -92,6 +92,47 @@ def test_the_authors_offset():
     assert theirs < paper
 
 
+def test_positions_drawn_at_random_are_positions_of_the_features():
+    a = torch.arange(2 * 3 * 7 * 6.0).view(2, 3, 7, 6)
+    (drawn,) = at_random_positions(4, a)
+    assert drawn.shape == (2, 3, 4, 4)
+    columns = {tuple(column.tolist()) for column in a.flatten(2).flatten(0, 1).T}
+    chosen = [tuple(column.tolist()) for column in drawn.flatten(2).flatten(0, 1).T]
+    assert set(chosen) <= columns  # the same positions in all images and channels
+    assert len(set(chosen)) == 16  # each once
+    torch.manual_seed(1)
+    first, again = (at_random_positions(4, a)[0] for _ in range(2))
+    assert not torch.equal(first, again)
+    torch.manual_seed(1)
+    assert torch.equal(first, at_random_positions(4, a)[0])
+
+
+def test_features_of_one_size_are_drawn_at_the_same_positions():
+    a = torch.rand(1, 3, 8, 8)
+    for x, y in (at_random_positions(3, a, 2 * a), at_random_positions(3, a[..., :7, :], 2 * a[..., :7, :])):
+        assert torch.equal(2 * x, y)
+    x, y = at_random_positions(3, a, a[..., :7, :])
+    assert x.shape == y.shape == (1, 3, 3, 3)
+    assert at_random_positions(8, a)[0] is a  # no more than are wanted
+
+
+def test_the_loss_of_positions_drawn_at_random():
+    """It is that of the drawn features; over many draws it stays near the whole's."""
+    network, (x, y) = VGG19Lite(("relu2_1",)), torch.rand(2, 1, 3, 32, 32)
+    a, b = (network(image)["relu2_1"] for image in (x, y))
+    torch.manual_seed(0)
+    expected = contextual(*at_random_positions(5, a, b), 0.3)
+    torch.manual_seed(0)
+    loss = ContextualLoss(network, 0.3, pool=5, reduction="none")
+    torch.testing.assert_close(loss(x, y), expected)
+    whole = ContextualLoss(network, 0.3)(x, y)
+    torch.testing.assert_close(ContextualLoss(network, 0.3, pool=16)(x, y), whole)  # all 16×16
+    x.requires_grad_()
+    loss(x, y).sum().backward()
+    assert x.grad.isfinite().all()
+    assert x.grad.abs().sum() > 0
+
+
 def test_zero_has_no_sign():
     a = torch.rand(1, 8, 3, 3, dtype=torch.float64)
     assert str(contextual(a, a).item()) == "0.0"
@@ -132,6 +173,7 @@ A = torch.rand(2, 3, 4, 5)
             for h in (0, -1, "0.5", None, True, float("nan"), float("inf"), [0.5], torch.ones(2))
         ),
         (lambda: ContextualLoss("lite", "0.5"), "bandwidth must be a positive number, got '0.5'"),
+        (lambda: ContextualLoss("lite", pool=1), "pool must be an integer of at least 2, got 1"),
         (lambda: ContextualLoss("lite", offset=-1), "offset must be a finite number of at least 0, got -1"),
     ],
 )

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from dsd.backbones.base import Backbone
-from dsd.checks import check_feature_pair, is_number
-from dsd.contextual import check_options, contextual
+from dsd.checks import check_feature_pair, check_integer, is_number
+from dsd.contextual import at_random_positions, check_options, contextual
 from dsd.losses.base import FeatureLoss, Reduction
 from dsd.precision import at_least_float32
 
@@ -180,6 +180,7 @@ class ContextualLoss(FeatureLoss):
         backbone: a network, or its name: then at ReLU2_1, 2_2 and 3_1 or the layers of `layer_weights`.
         bandwidth: h; the paper uses 0.5.
         offset: added to CX before the logarithm; 0 is the paper's −log CX, 1e-5 what its authors' code computes.
+        pool: compare pool² positions of each layer only, drawn at random in each call; None: all of them.
         layer_weights: {layer: weight}; None: all of the backbone's layers, each with weight 1.
         reduction: over the batch: ``"mean"``, ``"sum"`` or ``"none"``.
 
@@ -199,12 +200,15 @@ class ContextualLoss(FeatureLoss):
         bandwidth: float = 0.5,
         *,
         offset: float = 0,
+        pool: int | None = None,
         layer_weights: Mapping[str, float] | None = None,
         reduction: Reduction = "mean",
     ) -> None:
         bandwidth, offset = check_options(bandwidth, offset)
+        if pool is not None:
+            check_integer(pool, "pool", 2)
         super().__init__(backbone, layer_weights=layer_weights, reduction=reduction)
-        self.bandwidth, self.offset = bandwidth, offset
+        self.bandwidth, self.offset, self.pool = bandwidth, offset, pool
 
     def reduce(self, features: Tensor) -> Tensor:
         """The features themselves."""
@@ -212,4 +216,6 @@ class ContextualLoss(FeatureLoss):
 
     def distance(self, a: Tensor, b: Tensor) -> Tensor:
         """See :func:`dsd.contextual.contextual`."""
+        if self.pool is not None:
+            a, b = at_random_positions(self.pool, a, b)
         return contextual(a, b, self.bandwidth, offset=self.offset)
