@@ -38,7 +38,7 @@ def load_backbone(
         backbone: a name out of `BACKBONES`.
         layers: names of the network's layers. None: ReLU2_1, 2_2 and 3_1, the paper's; all of a network without those.
         weights: ``"auto"`` (those of the package or the data root, else torchvision's download), ``"random"`` (seeded;
-            for tests), a file, or a state dict.
+            for tests; ``"random-1"`` has another seed), a file, or a state dict.
         precision: ``"float32"`` (the numbers to cite) or ``"bfloat16"`` (faster on GPUs, and on CPUs that have it).
         padding: what convolutions see beyond the border: ``"zeros"`` (the paper's), ``"reflect"`` (the mirror image) or
             ``"replicate"`` (the last pixel). A choice that vgg19 and lite have.

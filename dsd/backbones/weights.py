@@ -32,7 +32,7 @@ def load_weights(
 
     Args:
         parameters: by their keys in weight files.
-        weights: ``"auto"``, ``"random"``, a file, or a state dict.
+        weights: ``"auto"``, ``"random"`` (seed 0), ``"random-1"`` (another seed), a file, or a state dict.
         network: its name, for messages.
         files: what ``"auto"`` takes: the first that is there, see :func:`find_weights`.
         torchvision: which weights are downloaded otherwise, ``"VGG19_Weights.IMAGENET1K_V1"``; None: none.
@@ -51,9 +51,9 @@ def load_weights(
         return "state dict", "not from a file"
     if not isinstance(weights, str | Path):
         raise TypeError(f"weights must be 'auto', 'random', a file or a state dict, got {type(weights).__name__}")
-    if weights == "random":
-        fill_randomly(parameters)
-        return "random", "random"
+    if seed := re.fullmatch(r"random(?:-(\d+))?", str(weights)):
+        fill_randomly(parameters, int(seed[1] or 0))
+        return seed[0], seed[0]
     path = find_weights(files, network, torchvision) if weights == "auto" else Path(weights)
     state, digest = read_state(path)
     fill(parameters, state, str(path), network, known)
@@ -100,9 +100,9 @@ def fill(
         parameter.data.copy_(value)
 
 
-def fill_randomly(parameters: Mapping[str, nn.Parameter]) -> None:
-    """He initialisation, the same in every process."""
-    generator = torch.Generator().manual_seed(0)
+def fill_randomly(parameters: Mapping[str, nn.Parameter], seed: int = 0) -> None:
+    """He initialisation, the same in every process; biases are 0."""
+    generator = torch.Generator().manual_seed(seed)
     for name, parameter in parameters.items():
         if name.endswith("weight"):
             nn.init.kaiming_normal_(parameter, nonlinearity="relu", generator=generator)

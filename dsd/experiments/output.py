@@ -1,6 +1,7 @@
 """A figure's files: PNG and PDF with their stamp inside, and LaTeX that places them."""
 
 import json
+import re
 import textwrap
 from io import BytesIO
 from pathlib import Path
@@ -35,7 +36,7 @@ def save_figure(
     """
     name = f"{result.name}-{part}" if part else result.name
     target = REPOSITORY / out_dir / name
-    if result.provenance.get("weights") == "random":
+    if re.fullmatch(r"random(-\d+)?", result.provenance.get("weights", "")):
         figure.suptitle("RANDOM WEIGHTS: not a result", color="red", fontweight="bold")
     if stamp:
         text = summary(result.provenance)

@@ -37,6 +37,8 @@ MEASURES: dict[str, dict[str, Any]] = {
 NETWORKS: dict[str, dict[str, Any]] = {  # beside each other
     "vgg19": {"color": "0.15", "marker": "o"},
     "lite": {"color": "#2AA198", "marker": "s"},
+    "alexnet": {"color": "#C8501E", "marker": "^"},
+    "squeezenet": {"color": "#8DB4E2", "marker": "v"},
 }
 OTHER_COLORS, OTHER_MARKERS = ("0.5", "0.7", "0.35"), "^vPX<>p"  # networks that have no look of their own
 

@@ -97,6 +97,21 @@ def test_says_what_was_loaded(tmp_path):
     assert load_weights(parameters, "auto", network="net", files=[tmp_path / "x.pth"])[0] == "x.pth"
 
 
+def test_random_weights_have_a_seed():
+    filled = {}
+    for name in ("random", "random-0", "random-1", "random-12"):
+        parameters = {"w.weight": nn.Parameter(torch.zeros(64, 32, 3, 3)), "w.bias": nn.Parameter(torch.ones(64))}
+        assert load_weights(parameters, name, network="net", files=[]) == (name, name)
+        filled[name] = parameters["w.weight"].detach()
+        assert filled[name].std().item() == pytest.approx((2 / (32 * 9)) ** 0.5, rel=0.02)  # He et al.
+        assert not parameters["w.bias"].any()
+    assert filled["random"].equal(filled["random-0"])
+    assert not filled["random-1"].equal(filled["random"])
+    assert not filled["random-1"].equal(filled["random-12"])
+    with pytest.raises(FileNotFoundError, match="no weight file at random-x"):
+        load_weights({}, "random-x", network="net", files=[])
+
+
 def pack(weight, bits):
     """Affine quantisation by row, with a scale and a minimum of float16, as in the compressed file."""
     low = weight.min(dim=1, keepdim=True).values.half()

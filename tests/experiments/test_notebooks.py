@@ -47,6 +47,10 @@ SMALL = {
     "fig9": ["runs=[none - 0, dsd relu2_2 0]", "sets={embedded: 1}", "seed=7"],
     "fig11": ["sets={embedded shaken: 1}", "runs=[style relu2_2 0, dsd relu2_2 0]", "seed=7"],
     "fig-attribution": ["layer=relu1_2", "blocks=2", "resize=48", "crop=32", "count=3", "shown=2", "seed=7"],
+    "fig-networks": [
+        *("random=[lite]", "seeds=2", "layers=[relu1_2, relu2_1]", "resize=48", "crop=32", "count=8", "crops=1"),
+        *("rated_crop=48", "rated_count=1", "seed=7"),
+    ],
     "fig-shift": ["layers=[relu1_2]", "shifts=[0, 3]", "resize=64", "crop=48", "count=1", "seed=7"],
     "fig-neighbours": ["layers=[relu1_2]", "resize=48", "crop=32", "count=12", "class_count=10", "crops=2", "seed=7"],
     "lite-report": ["layers=[relu1_2, relu2_1]", "resize=48", "crop=32", "count=6", "steps=1", "seed=7"],

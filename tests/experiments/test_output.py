@@ -50,11 +50,11 @@ def test_the_stamp_can_be_left_away(figure, result, tmp_path):
         assert text in stamp
 
 
-@pytest.mark.parametrize("stamp", [True, False])
-def test_random_weights_are_written_on_the_figure(figure, result, tmp_path, stamp):
+@pytest.mark.parametrize(("stamp", "weights"), [(True, "random"), (False, "random-1")])
+def test_random_weights_are_written_on_the_figure(figure, result, tmp_path, stamp, weights):
     output.save_figure(figure, result, "", tmp_path, stamp=stamp)
     assert figure.get_suptitle() == ""
-    random = provenance.Result("fig0", result.table, {**result.provenance, "weights": "random"})
+    random = provenance.Result("fig0", result.table, {**result.provenance, "weights": weights})
     output.save_figure(figure, random, "", tmp_path, stamp=stamp)
     assert "RANDOM WEIGHTS" in figure.get_suptitle()
 
