@@ -25,6 +25,14 @@ from tests.noref.samples import save_regressor
 EXPERIMENTS = list_experiments()
 SMALL = {
     "cx-denoise": ["runs=[l1 - 0, dsd relu2_2 0]", "misaligned=[0, 3]", "sets={embedded noisy: 1}", "seed=7"],
+    "cx-style": [
+        "cx_layers=[relu1_2, relu2_1]",
+        "style_layers=[relu1_2]",
+        "content_layer=relu2_1",
+        "size=32",
+        "steps=2",
+        "seed=7",
+    ],
     "cx-toy": ["points=20", "seeds=2", "means=[0, 1]", "stds=[0, 1]", "lost=[0, 0.5]", "seed=7"],
     "fig1": ["resize=48", "crop=32", "count=20", "crops=2", "alphas=[2]", "alpha=4", "shown=3", "seed=7"],
     "fig2": [
@@ -67,6 +75,7 @@ PICTURES = {
         for image in ("Noisy", "Clean", "L1-0", "L1-3", "DSD-0", "DSD-3")
     },
     "tab-bapps": {"tab-bapps_distortions.png"},
+    "cx-style": {f"cx-style_0-{image}.png" for image in ("content", "style", "CX", "Gatys", "DSD")},
     "fig4": {f"fig4_{image}.png" for image in ("content", "reference", "DSD", "Style-pyramid")},
     "fig6": {f"fig6_step-{step}.png" for step in (0, 1, 2)},
     "fig8": {f"fig8_embedded-brick-{image}.png" for image in ("Whole", "Bicubic", "L1", "DSD", "Ground-truth")},
