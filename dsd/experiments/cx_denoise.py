@@ -100,10 +100,18 @@ def differences(result: Result, other: str = "L1") -> pd.DataFrame:
     return _over_images(pd.concat(less, names=["label"]), result.parameters["seed"])
 
 
+def by_seed(result: Result) -> pd.DataFrame:
+    """Means over all images: rows are losses and misalignments, columns measures and seeds."""
+    return result.table.pivot_table(_measures(result), ["label", "misaligned"], "seed", sort=False)
+
+
 def _by_image(result: Result) -> pd.DataFrame:
     """Means over seeds; the index is label, misaligned, set, image."""
-    measures = [name for name in MEASURES if name in result.table]
-    return result.table.groupby(["label", "misaligned", *KEYS], sort=False)[measures].mean()
+    return result.table.groupby(["label", "misaligned", *KEYS], sort=False)[_measures(result)].mean()
+
+
+def _measures(result: Result) -> list[str]:
+    return [name for name in MEASURES if name in result.table]
 
 
 def _over_images(values: pd.DataFrame, seed: int) -> pd.DataFrame:

@@ -91,6 +91,13 @@ def test_means_and_differences_are_over_images_and_seeds(made):
     assert against_style.loc[("DSD", 0), "LPIPS"].tolist() == pytest.approx([-0.1] * 3)
 
 
+def test_means_by_seed(made):
+    table = cx_denoise.by_seed(made)
+    own = made.table[(made.table.label == "DSD") & (made.table.misaligned == 8) & (made.table.seed == 1)]
+    assert table.loc[("DSD", 8), ("PSNR", 1)] == pytest.approx(own.PSNR.mean())
+    assert (table["PSNR", 1] - table["PSNR", 0]).drop("Noisy").tolist() == pytest.approx([0.5] * 8)
+
+
 @pytest.mark.parametrize("width", ["page", "column"])
 def test_what_is_drawn(made, width):
     figure = cx_denoise.draw(made, width)
