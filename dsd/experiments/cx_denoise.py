@@ -129,7 +129,7 @@ def draw(result: Result, width: Width = "page") -> Figure:
     losses = [label for label in dict.fromkeys(result.table.label) if label != NOISY]
     labels, fars = [NOISY, *losses, CLEAN], list(result.parameters["misaligned"])
     size = figure_width(width)
-    above, below = len(fars) * (size / len(labels) + 0.02) + 0.4, 2.2 if width == "page" else 1.9
+    above, below = len(fars) * size / (len(labels) + 0.3) + 0.3, 2.2 if width == "page" else 1.9
     figure = plt.figure(figsize=(size, above + below))
     (upper,), (lower,) = figure.subfigures(2, 1, squeeze=False, height_ratios=[above, below])
     axes = upper.subplots(len(fars), len(labels), squeeze=False)
