@@ -39,8 +39,8 @@ class VGG19Lite(Backbone):
 
     Args:
         layers: names out of ``relu1_2``, ``relu2_1``, ``relu2_2``, ``relu3_1``, ``relu4_1``.
-        weights: ``"auto"`` (those that come with the package), ``"random"`` (seeded; to train, or for tests), a file
-            that `dsd train lite` wrote, or a state dict.
+        weights: ``"auto"`` (those that come with the package), ``"random"`` or ``"random-1"`` (a seed; to train,
+            for tests), a file that `dsd train lite` wrote, or a state dict.
         precision: ``"float32"`` (the numbers to cite) or ``"bfloat16"`` (faster on GPUs, and on CPUs that have it).
         padding: what convolutions see beyond the border: ``"zeros"`` (with which it was trained), ``"reflect"`` (the
             mirror image) or ``"replicate"`` (the last pixel).

@@ -26,8 +26,8 @@ class AlexNet(FeatureExtractor):
     Args:
         layers: names out of ``relu1 … relu5``.
         weights: ``"auto"`` (``alexnet-features.pth`` or torchvision's file under the data root's ``weights/``, then
-            torchvision's cache, then its download), ``"random"`` (seeded; for tests), a file, or a state dict. Files
-            and dicts have torchvision's keys ``features.N.weight/bias``.
+            torchvision's cache, then its download), ``"random"`` or ``"random-1"`` (a seed; for tests), a file, or a
+            state dict. Files and dicts have torchvision's keys ``features.N.weight/bias``.
         precision: ``"float32"`` (the numbers to cite) or ``"bfloat16"`` (faster on GPUs, and on CPUs that have it).
 
     Raises:

@@ -28,7 +28,7 @@ class VGG19(Backbone):
     Args:
         layers: names out of `LAYERS` (``relu1_1 … relu5_4``, and ``conv5_4`` before its ReLU).
         weights: ``"auto"`` (the data root's ``weights/``, then torchvision's download cache, then its download),
-            ``"random"`` (seeded; for tests, never for results), a file, or a state dict. Files and dicts have
+            ``"random"`` or ``"random-1"`` (a seed; for tests), a file, or a state dict. Files and dicts have
             torchvision's keys ``features.N.weight/bias``; those of deeper layers may be missing.
         precision: ``"float32"`` (the numbers to cite) or ``"bfloat16"`` (faster on GPUs, and on CPUs that have it).
         padding: what convolutions see beyond the border: ``"zeros"`` (the paper's; Fig. 2 tells what they do to

@@ -50,7 +50,9 @@ def load_weights(
         fill(parameters, weights, "the state dict", network, known)
         return "state dict", "not from a file"
     if not isinstance(weights, str | Path):
-        raise TypeError(f"weights must be 'auto', 'random', a file or a state dict, got {type(weights).__name__}")
+        raise TypeError(
+            f"weights must be 'auto', 'random', 'random-1', a file or a state dict, got {type(weights).__name__}"
+        )
     if seed := re.fullmatch(r"random(?:-(\d+))?", str(weights)):
         fill_randomly(parameters, int(seed[1] or 0))
         return seed[0], seed[0]

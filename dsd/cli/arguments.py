@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import re
 from math import isfinite
 from pathlib import Path
 
@@ -64,7 +65,7 @@ def check_weights(weights: str) -> None:
     Raises:
         FileNotFoundError: there is none.
     """
-    if weights not in ("auto", "random") and not Path(weights).is_file():
+    if not re.fullmatch(r"auto|random(-\d+)?", weights) and not Path(weights).is_file():
         raise FileNotFoundError(f"no weight file at {weights or repr(weights)}")
 
 

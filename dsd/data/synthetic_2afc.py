@@ -38,8 +38,10 @@ def write_synthetic(
         The triplets; `folder` can be read with :meth:`.JudgedImages.read`.
 
     Raises:
-        ValueError: `gap` is not between 0 and 0.9; or a distortion leaves all views alike.
+        ValueError: no triplet is wanted; `gap` is not between 0 and 0.9; or a distortion leaves all views alike.
     """
+    if min(each, combined) < 0 or max(each, combined) == 0:
+        raise ValueError(f"each and combined must be at least 0 and not both 0, got {each} and {combined}")
     if not 0 < gap <= 0.9:
         raise ValueError(f"gap must be above 0 and at most 0.9, got {gap!r}")
     generator = random.Random(seed)

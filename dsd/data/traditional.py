@@ -172,7 +172,7 @@ def distort(x: Tensor, kinds: Sequence[str], strength: float, seed: int = 0) -> 
     The result is cut off at 0 and 1 after each. The ranges are ours: the paper does not publish its own.
 
     Args:
-        x: float (3, H, W) in [0, 1], of more than 12×12 pixels.
+        x: float (3, H, W) in [0, 1], of more than 12×12 pixels, one side at most twice the other.
         kinds: names out of `KINDS`, in the order in which they are applied.
         strength: of each, from 0 (nothing changes) to 1.
         seed: of what is random. The same seed gives the same pattern, weaker or stronger.
@@ -195,6 +195,8 @@ def distort(x: Tensor, kinds: Sequence[str], strength: float, seed: int = 0) -> 
     check_images(x[None] if isinstance(x, Tensor) else x)
     if min(x.shape[1:]) < 13:
         raise ValueError(f"x must have at least 13×13 pixels, got {tuple(x.shape)}")
+    if max(x.shape[1:]) > 2 * min(x.shape[1:]):  # or a homography puts the horizon into the image
+        raise ValueError(f"x must not be longer than twice its width, got {tuple(x.shape)}")
     if isinstance(kinds, str) or not kinds:
         raise ValueError(f"kinds must be a list of names out of {', '.join(KINDS)}; got {kinds!r}")
     if not (is_number(strength) and 0 <= strength <= 1):

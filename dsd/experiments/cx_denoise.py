@@ -8,6 +8,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from dsd.checks import check_choice
 from dsd.experiments.catalogue import REPOSITORY
 from dsd.experiments.provenance import Computed, Result
 from dsd.experiments.restorations import (
@@ -28,6 +29,7 @@ MEASURES = {"PSNR": "psnr_y_authors", "LPIPS": "lpips_authors"}
 TITLES = {"PSNR": "PSNR, dB (higher is better)", "LPIPS": "LPIPS (lower is better)"}
 NOISY, CLEAN = "Noisy", "Clean"
 KEYS = ["set", "image"]
+ALONE = ("l1", "cx", "pdl", "style", "mss", "dsd")  # losses that a run may have
 
 
 def compute(
@@ -47,16 +49,22 @@ def compute(
     Returns:
         A row for each run and image: `set`, `image`, `label`, `misaligned`, `seed`, and `MEASURES`; of the noisy images
         `misaligned` is 0. Images "set image label misaligned", close-ups.
+
+    Raises:
+        ValueError: runs that cannot be told apart or have an unknown loss; a close-up of an image that is not tested.
     """
+    variants = parse_runs(runs)
     base, root = with_weights(config, weights), REPOSITORY / folder
     name, _, image = shown.partition("/")
-    (pair,) = (pair for pair in pairs_of(name, sets[name]) if pair.image == image)
-    images = {picture_name(shown, CLEAN): close_up(pair.clean, name, image)}
+    pairs = pairs_of(name, sets[name]) if name in sets else iter(())
+    clean = next((pair.clean for pair in pairs if pair.image == image), None)
+    if clean is None:
+        raise ValueError(f'shown must be "set/image" of an image in sets, got {shown!r}')
+    images = {picture_name(shown, CLEAN): close_up(clean, name, image)}
     tables = [_tidy(model_scores("", root / "noisy", sets), NOISY)]
     images[picture_name(shown, NOISY)] = crop_of(root / "noisy", name, image)
-    for text in runs:
-        run = Variant.parse(text)
-        run = replace(run, seed=run.seed + seed)
+    for variant in variants:
+        run = replace(variant, seed=variant.seed + seed)
         for far in misaligned:
             alone = with_loss_alone(base, run.loss, run.layer, run.seed, run.backbone)
             settings = replace(alone, data=replace(base.data, misaligned=far))
@@ -66,6 +74,24 @@ def compute(
     table = pd.concat(tables, ignore_index=True)
     about = {"steps": base.steps, "side": base.data.side, "photographs": list(base.data.images)}
     return Computed(table, losses_network(config, weights, device), tested_on(table), images, extra=about)
+
+
+def parse_runs(runs: Sequence[str]) -> list[Variant]:
+    """The runs, L1 among them, each loss with one layer and one backbone: a loss is what a line of the figure is.
+
+    Raises:
+        ValueError: it is otherwise, or a loss is unknown.
+    """
+    variants = list(map(Variant.parse, runs))
+    for run in variants:
+        check_choice(run.loss, "the loss of a run", ALONE)
+        if others := {at.layer for at in variants if at.loss == run.loss} - {run.layer}:
+            raise ValueError(f"runs must have {run.loss} at one layer, got {run.layer} and {', '.join(sorted(others))}")
+        if len({at.backbone for at in variants if at.loss == run.loss}) > 1:
+            raise ValueError(f"runs must have {run.loss} on one backbone")
+    if "l1" not in {run.loss for run in variants}:
+        raise ValueError(f'runs must have "l1 - 0", which the others are compared with; got {", ".join(runs)}')
+    return variants
 
 
 def loss_label(run: Variant) -> str:

@@ -311,7 +311,8 @@ def caption(result: Result) -> str:
         f"A content image gets the style of another one of its kind, by {done['steps']} steps on its pixels. CX: "
         f"contextual loss to the style ({cx}; $h$ = {done['style_bandwidth']:g}) and to the content "
         f"({pretty(done['content_layer'])}; $h$ = {done['content_bandwidth']:g}). Gatys: Gram matrices of the style "
-        f"({style}) and squared difference to the content. DSD: as Gatys, with DSD in place of Gram matrices. (a) "
+        f"({style}; mean absolute difference) and squared difference to the content. DSD: as Gatys, with DSD in place "
+        "of Gram matrices. (a) "
         "Distances of results to the style image, as shares of the content image's. (b) To the content image, as "
         f"shares of the style image's. Mean over {count} pair{'s' * (count > 1)}"
         + ("; lines are 95% bootstrap intervals." if count > 1 else ".")

@@ -87,10 +87,18 @@ def compute(
 
 
 def published(images: str) -> list[Question]:
-    """The questions that a folder of BAPPS's layout has answers to; none for photographs."""
+    """The questions that a folder of BAPPS's layout has answers to; none for photographs.
+
+    Raises:
+        ValueError: it is a folder inside of one.
+    """
     if images == "embedded":
         return []
-    return [question for question in get_args(Question) if (find_folder(images) / question).is_dir()]
+    folder = find_folder(images)
+    questions = [question for question in get_args(Question) if (folder / question).is_dir()]
+    if not questions and next(folder.rglob("*.npy"), None):
+        raise ValueError(f"{folder} holds answers (.npy) and is not BAPPS's folder itself, which has 2afc/ or jnd/")
+    return questions
 
 
 def draw_mosaic(x: Tensor, seed: int) -> Tensor:
@@ -139,7 +147,8 @@ def draw(result: Result, width: Width = "page") -> Figure:
     measures = table.index.get_level_values("measure")
     for row in np.flatnonzero(measures[1:] != measures[:-1]):
         axis.axhline(row + 0.5, color="white", linewidth=2)
-    axis.axvline(list(table).index(ALL) - 0.5, color="white", linewidth=2)
+    for column in np.flatnonzero(table.columns.str.endswith(ALL)):
+        axis.axvline(column - 0.5, color="white", linewidth=2)
     axis.set_yticks(range(len(names)), names)
     axis.set_xticks(range(len(table.columns)), table.columns, rotation=40, ha="left", rotation_mode="anchor")
     axis.tick_params(length=0, top=False, labeltop=True, labelbottom=False)

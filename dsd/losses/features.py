@@ -180,7 +180,8 @@ class ContextualLoss(FeatureLoss):
         backbone: a network, or its name: then at ReLU2_1, 2_2 and 3_1 or the layers of `layer_weights`.
         bandwidth: h; the paper uses 0.5.
         offset: added to CX before the logarithm; 0 is the paper's −log CX, 1e-5 what its authors' code computes.
-        pool: compare pool² positions of each layer only, drawn at random in each call; None: all of them.
+        pool: compare pool² positions of each layer only, drawn in each call from torch's random numbers, which no
+            checkpoint here keeps; None: all of them.
         layer_weights: {layer: weight}; None: all of the backbone's layers, each with weight 1.
         reduction: over the batch: ``"mean"``, ``"sum"`` or ``"none"``.
 

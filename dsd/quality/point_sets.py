@@ -22,7 +22,7 @@ def contextual_similarity(a: np.ndarray, b: np.ndarray, bandwidth: float = 0.5, 
         a: points, (P_a, C).
         b: points of the reference, (P_b, C); at least two, or CX is 1 whatever a is.
         bandwidth: h, above 0.
-        epsilon: ε, at least 0; with 0, no point may lie on one of b.
+        epsilon: ε, above 0.
 
     Returns:
         From 1/P_b, where all of a is nearest to one point or far from all, to 1, where each of b has one of a that is
@@ -44,7 +44,9 @@ def contextual_similarity(a: np.ndarray, b: np.ndarray, bandwidth: float = 0.5, 
         raise ValueError("b must have at least two points, or CX is 1 whatever a is; got 1")
     if not (is_number(bandwidth) and bandwidth > 0):
         raise ValueError(f"bandwidth must be a positive number, got {bandwidth!r}")
-    relative = d / (d.min(axis=1, keepdims=True) + check_number(epsilon, "epsilon"))
+    if not check_number(epsilon, "epsilon"):
+        raise ValueError("epsilon must be above 0, got 0")
+    relative = d / (d.min(axis=1, keepdims=True) + epsilon)
     return float(softmax((1 - relative) / bandwidth, axis=1).max(axis=0).mean())
 
 

@@ -88,7 +88,8 @@ class DataConfig:
             )
         check_choice(self.like, "data.like", get_args(Like8))
         check_choice(self.blur, "data.blur", get_args(Blur))
-        check_number(self.noise_std, "data.noise_std")
+        if check_number(self.noise_std, "data.noise_std") > 1:
+            raise ValueError(f"data.noise_std must be at most 1, as values are from 0 to 1; got {self.noise_std!r}")
         check_integer(self.misaligned, "data.misaligned", 0)
         check_integer(self.side, "data.side", 1)
         check_integer(self.batch, "data.batch", 1)
@@ -170,6 +171,8 @@ class Config:
             raise ValueError(
                 f"data.side must be a multiple of network.scale, {self.network.scale}; got {self.data.side}"
             )
+        if self.data.misaligned and (self.task != "denoise" or self.data.degraded):
+            raise ValueError("data.misaligned must be 0 but for denoise without data.degraded")
         if {"div2k": "sr", "reds": "deblur"}.get(self.data.layout, self.task) != self.task:
             raise ValueError(f"data.layout {self.data.layout} is not for {self.task}")
         check_integer(self.steps, "steps", 1)

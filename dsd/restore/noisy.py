@@ -30,8 +30,8 @@ class Noisy:
     """Photographs, crops of which are paired with noisy ones at a place close by: :class:`.Pairs` of scale 1.
 
     Both directions of the way from the noisy to the clean crop are drawn evenly from −`misaligned` to `misaligned`
-    pixels. So, with 0, each pixel has its clean value as a target; with as many pixels as a crop has, most clean crops
-    show another part of the same scene.
+    pixels. So, with 0, each pixel has its clean value as a target; with as many pixels as a crop is wide, both share a
+    quarter of their area on average. Crops lie at least `misaligned` pixels from the photograph's borders.
 
     Args:
         paths: photographs, which are decoded at once and kept in 8 bits.

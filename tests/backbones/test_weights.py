@@ -91,7 +91,9 @@ def test_says_what_was_loaded(tmp_path):
     parameters = {"w.weight": nn.Parameter(torch.zeros(2, 2))}
     assert load_weights(parameters, "random", network="net", files=[]) == ("random", "random")
     assert load_weights(parameters, {"w.weight": torch.ones(2, 2)}, network="net", files=[])[0] == "state dict"
-    with pytest.raises(TypeError, match="weights must be 'auto', 'random', a file or a state dict, got NoneType"):
+    with pytest.raises(
+        TypeError, match="weights must be 'auto', 'random', 'random-1', a file or a state dict, got NoneType"
+    ):
         load_weights(parameters, None, network="net", files=[])
     torch.save({"w.weight": torch.ones(2, 2)}, tmp_path / "x.pth")
     assert load_weights(parameters, "auto", network="net", files=[tmp_path / "x.pth"])[0] == "x.pth"

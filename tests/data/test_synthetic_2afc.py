@@ -62,6 +62,13 @@ def test_wrong_gaps(gap, photographs, tmp_path):
         write_synthetic(photographs, tmp_path, each=1, combined=0, gap=gap)
 
 
+@pytest.mark.parametrize(("each", "combined"), [(0, 0), (-1, 2)])
+def test_wrong_counts(each, combined, photographs, tmp_path):
+    message = f"each and combined must be at least 0 and not both 0, got {each} and {combined}"
+    with pytest.raises(ValueError, match=message):
+        write_synthetic(photographs, tmp_path, each=each, combined=combined, gap=0.1)
+
+
 def test_grey_photographs_have_no_saturation(tmp_path):
     Image.effect_noise((32, 32), 40).save(tmp_path / "grey.png")
     grey = Photographs.from_names([tmp_path / "grey.png"])

@@ -104,6 +104,7 @@ def test_saturation_keeps_luma_and_grey():
     ("arguments", "message"),
     [
         ((torch.rand(3, 12, 20), ["JPEG"], 0.5), r"13×13 pixels, got \(3, 12, 20\)"),
+        ((torch.rand(3, 20, 41), ["JPEG"], 0.5), r"longer than twice its width, got \(3, 20, 41\)"),
         ((torch.rand(1, 20, 20), ["JPEG"], 0.5), "shape"),
         ((torch.rand(3, 20, 20), ["fog"], 0.5), "kinds must be one of lightness shift, .*; got 'fog'"),
         ((torch.rand(3, 20, 20), "JPEG", 0.5), "kinds must be a list of names .*; got 'JPEG'"),

@@ -125,6 +125,28 @@ def test_the_caption_says_what_is_compared(made):
     assert "2 seeds" in text
 
 
+@pytest.mark.parametrize(
+    ("runs", "message"),
+    [
+        (["per relu2_2 0"], "the loss of a run must be one of l1, cx, pdl, style, mss, dsd; got 'per'"),
+        (["l1 - 0", "cx relu2_2 0", "cx relu3_2 0"], "runs must have cx at one layer, got relu2_2 and relu3_2"),
+        (["l1 - 0", "dsd relu2_2 0", "dsd@lite relu2_2 0"], "runs must have dsd on one backbone"),
+        (["cx relu2_2 0"], 'runs must have "l1 - 0", which the others are compared with; got cx relu2_2 0'),
+    ],
+)
+def test_runs_that_cannot_be_compared(runs, message):
+    with pytest.raises(ValueError, match=message):
+        cx_denoise.parse_runs(runs)
+
+
+@pytest.mark.parametrize("shown", ["nowhere/astronaut", "embedded noisy/zebra"])
+def test_a_close_up_must_be_tested(shown, parameters_of, tmp_path):
+    parameters = parameters_of("cx-denoise", shown=shown, folder=str(tmp_path / "runs"))
+    with pytest.raises(ValueError, match=f"shown must be \"set/image\" of an image in sets, got '{shown}'"):
+        provenance.load_or_compute(cx_denoise, parameters, tmp_path / "out")
+    assert not (tmp_path / "runs").exists()
+
+
 def test_presets_name_what_there_is():
     for preset in ("sample", "paper"):
         parameters = resolve(find_experiment("cx-denoise"), preset, None, {})

@@ -46,6 +46,19 @@ def test_the_synthetic_set_says_what_it_is(synthetic):
     assert tab_bapps.values_of(synthetic).value.loc[("PSNR", ""), ALL] > 0.9
 
 
+def test_pairs_without_triplets(tmp_path):
+    write_bapps(tmp_path, {"traditional": [0.0, 1.0, 0.5]}, "jnd")
+    result = result_of(PARAMETERS | {"images": str(tmp_path)})
+    assert list(tab_bapps.values_of(result).value) == ["JND, traditional", f"JND, {ALL}"]
+    assert tab_bapps.draw(result).axes[0].get_xlabel() == "JND mean average precision, %"
+
+
+def test_a_folder_inside_of_bapps_is_no_set_of_photographs(tmp_path):
+    write_bapps(tmp_path, {"cnn": [0.8, 1.0]})
+    with pytest.raises(ValueError, match=r"2afc holds answers \(\.npy\) and is not BAPPS's folder itself"):
+        tab_bapps.compute(**PARAMETERS | {"images": str(tmp_path / "2afc")})
+
+
 def test_bapps_has_both_questions_and_people(people):
     table = tab_bapps.values_of(people).value
     assert list(table) == ["cnn", "color", ALL, "JND, traditional", f"JND, {ALL}"]

@@ -87,6 +87,7 @@ def test_refuses_what_are_no_points(measure, a, b, message):
     [
         (lambda: contextual_similarity(points(3), points(1)), "b must have at least two points"),
         (lambda: contextual_similarity(points(3), points(3), 0), "bandwidth must be a positive number, got 0"),
+        (lambda: contextual_similarity(points(3), points(3), 0.5, 0), "epsilon must be above 0, got 0"),
         (lambda: contextual_similarity(points(3), points(3), 0.5, -1), "epsilon must be a finite number of at least 0"),
         (lambda: paired_distance(points(3), points(4)), "must be as many, got 3 and 4"),
     ],

@@ -170,6 +170,8 @@ def test_each_loss_takes_its_options_and_no_others(loss, options):
         ("data.like=opencv", "data.like must be one of matlab-8bit, selfexsr; got 'opencv'"),
         ("data.blur=defocus", "data.blur must be one of shake, frames; got 'defocus'"),
         ("data.noise_std=-1", "data.noise_std must be a finite number of at least 0, got -1"),
+        ("data.noise_std=25", "data.noise_std must be at most 1, as values are from 0 to 1; got 25"),
+        ("data.misaligned=8", "data.misaligned must be 0 but for denoise without data.degraded"),
         ("data.misaligned=0.5", r"data.misaligned must be an integer of at least 0, got 0\.5"),
         ("data.side=0", "data.side must be an integer of at least 1, got 0"),
         ("data.side=66", "data.side must be a multiple of network.scale, 4; got 66"),
