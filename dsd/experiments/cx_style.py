@@ -268,7 +268,7 @@ def draw(result: Result, width: Width = "page") -> Figure:
     kinds = {"content": "Content", "style": "Style", "CX": "CX", "Gatys": "Gatys", "DSD": "DSD"}
     shown = len(result.images) // len(kinds)
     wide = figure_width(width)
-    pictures = shown * wide / len(kinds) + 0.25
+    pictures = shown * wide / len(kinds) + 0.45
     figure = plt.figure(figsize=(wide, pictures + 2.3))
     (upper,), (lower,) = figure.subfigures(2, 1, squeeze=False, height_ratios=[pictures, 2.3])
     grid = upper.subplots(shown, len(kinds), squeeze=False)
