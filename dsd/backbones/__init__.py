@@ -76,6 +76,17 @@ def available_layers(backbone: str, layers: Sequence[str]) -> tuple[str, ...]:
     return tuple(layers if strides.keys() >= set(layers) else strides)
 
 
+def random_seed(weights: object) -> int | None:
+    """The seed that ``"random"`` (0) or ``"random-1"`` stands for; None of weights that are not random.
+
+    Example:
+        >>> random_seed("random"), random_seed("random-3"), random_seed("auto")
+        (0, 3, None)
+    """
+    written = re.fullmatch(r"random(?:-(\d+))?", weights) if isinstance(weights, str) else None
+    return int(written[1] or 0) if written else None
+
+
 def check_backbone(backbone: str) -> None:
     """Refuse names of no backbone.
 

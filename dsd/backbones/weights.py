@@ -14,6 +14,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load as load_safetensors
 from torch import Tensor, nn
 
+from dsd.backbones import random_seed
 from dsd.paths import data_root
 
 Weights = str | Path | Mapping[str, Tensor]
@@ -53,9 +54,9 @@ def load_weights(
         raise TypeError(
             f"weights must be 'auto', 'random', 'random-1', a file or a state dict, got {type(weights).__name__}"
         )
-    if seed := re.fullmatch(r"random(?:-(\d+))?", str(weights)):
-        fill_randomly(parameters, int(seed[1] or 0))
-        return seed[0], seed[0]
+    if (seed := random_seed(weights)) is not None:
+        fill_randomly(parameters, seed)
+        return str(weights), str(weights)
     path = find_weights(files, network, torchvision) if weights == "auto" else Path(weights)
     state, digest = read_state(path)
     fill(parameters, state, str(path), network, known)

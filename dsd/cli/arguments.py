@@ -2,11 +2,10 @@
 
 import argparse
 import os
-import re
 from math import isfinite
 from pathlib import Path
 
-from dsd.backbones import check_backbone, check_device
+from dsd.backbones import check_backbone, check_device, random_seed
 
 # What dsd.backbones.base.Precision allows, known before torch is imported.
 PRECISIONS = ("float32", "bfloat16")
@@ -65,7 +64,7 @@ def check_weights(weights: str) -> None:
     Raises:
         FileNotFoundError: there is none.
     """
-    if not re.fullmatch(r"auto|random(-\d+)?", weights) and not Path(weights).is_file():
+    if weights != "auto" and random_seed(weights) is None and not Path(weights).is_file():
         raise FileNotFoundError(f"no weight file at {weights or repr(weights)}")
 
 

@@ -14,7 +14,7 @@ from matplotlib.ticker import LogLocator, NullLocator
 from dsd.backbones import available_layers, load_backbone
 from dsd.backbones.base import Backbone, Precision
 from dsd.backbones.receptive_field import receptive_fields
-from dsd.data.images import load_image
+from dsd.data.images import image_size
 from dsd.data.rated_sets import load_rated_sets
 from dsd.data.views import Photographs
 from dsd.experiments.provenance import Computed, Images, Result
@@ -92,12 +92,13 @@ def compute(
     ]
     for rated in load_rated_sets(rated_images, resize=resize, crop=rated_crop, count=rated_count, seed=seed):
         samples = of_ratings(score_networks(rated, networks, dsd_alpha), rated, seed=seed)
-        side = min(min(load_image(reference).shape[1:]) for reference in rated.images())
+        side = min(min(image_size(reference)) for reference in rated.images())
         rows = summarise_networks(samples, seed=seed)
         tables.append(rows.assign(dataset=rated.name, kind="pearson", copy=side / dsd_alpha))
         datasets[rated.name] = rated
     table = pd.concat(tables, ignore_index=True)
-    fields = {name: receptive_fields(network) for (name, _), network in networks.items()}
+    one_of_each = {name: network for (name, _), network in networks.items()}
+    fields = {name: receptive_fields(network) for name, network in one_of_each.items()}
     table["receptive_field"] = [fields[name][layer] for name, layer in table[["network", "layer"]].to_numpy()]
     table["fits"] = table.receptive_field <= table.pop("copy")
     extra = {"networks": [network.provenance() for network in networks.values()]}

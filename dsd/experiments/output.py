@@ -1,7 +1,6 @@
 """A figure's files: PNG and PDF with their stamp inside, and LaTeX that places them."""
 
 import json
-import re
 import textwrap
 from io import BytesIO
 from pathlib import Path
@@ -10,6 +9,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from dsd.atomic import atomic_write
+from dsd.backbones import random_seed
 from dsd.cite import latex, pdf, png
 from dsd.cite.stamp import seal, summary
 from dsd.experiments.catalogue import REPOSITORY
@@ -36,7 +36,7 @@ def save_figure(
     """
     name = f"{result.name}-{part}" if part else result.name
     target = REPOSITORY / out_dir / name
-    if re.fullmatch(r"random(-\d+)?", result.provenance.get("weights", "")):
+    if random_seed(result.provenance.get("weights")) is not None:
         figure.suptitle("RANDOM WEIGHTS: not a result", color="red", fontweight="bold")
     if stamp:
         text = summary(result.provenance)

@@ -44,6 +44,7 @@ def distances(
     Raises:
         ValueError: an image cannot be read, is too small, or of another size than the first of its batch; it is named.
     """
+    similarity, peak_ratio = ssim(network.device), psnr(network.device)
     rows: list[list[pd.DataFrame]] = [[] for _ in judged.judgements[0].images]
     with tqdm(desc=judged.name, unit="judgement", total=len(judged.judgements)) as progress:
         for start in range(0, len(judged.judgements), batch):
@@ -57,8 +58,8 @@ def distances(
                     values[f"CX {layer}"] = contextual(encoded.features[layer], maps)
                 for lpips, other in zip(learned, targets, strict=True):
                     values[f"LPIPS {lpips.backbone.backbone_name}"] = lpips.compare(lpips.encode(x), other)
-                values["SSIM"] = 1 - ssim(network.device)(x, reference)
-                values["PSNR"] = -psnr(network.device)(x, reference)
+                values["SSIM"] = 1 - similarity(x, reference)
+                values["PSNR"] = -peak_ratio(x, reference)
                 tables.append(pd.DataFrame({name: value.double().cpu().numpy() for name, value in values.items()}))
             progress.update(len(some))
     return [pd.concat(tables, ignore_index=True) for tables in rows]

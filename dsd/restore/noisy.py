@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from dsd.checks import check_integer, check_number
-from dsd.restore.photographs import Photographs
+from dsd.restore.margins import WithMargin
 
 NOISE_STD = 25 / 255  # the usual test of denoising
 
@@ -26,7 +26,7 @@ def with_noise(x: Tensor, std: float, random: np.random.Generator) -> Tensor:
     return (255 * x).round().clamp(0, 255) / 255
 
 
-class Noisy:
+class Noisy(WithMargin):
     """Photographs, crops of which are paired with noisy ones at a place close by: :class:`.Pairs` of scale 1.
 
     Both directions of the way from the noisy to the clean crop are drawn evenly from −`misaligned` to `misaligned`
@@ -57,20 +57,7 @@ class Noisy:
         self, paths: Sequence[Path], *, noise_std: float = NOISE_STD, misaligned: int = 0, quiet: bool = False
     ) -> None:
         self.noise_std = check_number(noise_std, "noise_std")
-        self.misaligned = check_integer(misaligned, "misaligned", 0)
-        self.photographs = Photographs(paths, quiet=quiet)
-
-    def __len__(self) -> int:
-        """Count the photographs."""
-        return len(self.photographs)
-
-    def check(self, side: int) -> None:
-        """Refuse photographs that are smaller than a crop with its margins.
-
-        Raises:
-            ValueError: one is; the message names it.
-        """
-        self.photographs.check(side, self.misaligned, "the misalignment")
+        super().__init__(paths, check_integer(misaligned, "misaligned", 0), "the misalignment", quiet=quiet)
 
     def crop(self, index: int, side: int, random: np.random.Generator) -> tuple[Tensor, Tensor]:
         """One pair of a photograph, noisy and clean: the places are drawn evenly.
@@ -83,8 +70,7 @@ class Noisy:
         Returns:
             Two float32 (3, side, side) in [0, 1].
         """
-        far = self.misaligned
-        around = self.photographs.part(index, side + 2 * far, random)
+        far, around = self.margin, self.around(index, side, random)
         top, left = (int(random.integers(2 * far + 1)) for _ in range(2))
         x = with_noise(around[:, far : far + side, far : far + side], self.noise_std, random)
         return x, around[:, top : top + side, left : left + side]

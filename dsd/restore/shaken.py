@@ -11,14 +11,14 @@ from torch import Tensor
 
 from dsd.checks import check_choice, check_integer, check_number
 from dsd.restore.blur import average_frames, camera_shake, motion_blur
+from dsd.restore.margins import WithMargin
 from dsd.restore.noisy import with_noise
-from dsd.restore.photographs import Photographs
 
 Blur = Literal["shake", "frames"]
 FRAMES = 7, 13  # of a video that become one, as in GoPro
 
 
-class Shaken:
+class Shaken(WithMargin):
     """Photographs, crops of which are blurred by a new camera shake each: :class:`.Pairs` of scale 1.
 
     A pair: a crop is taken with a margin of half a kernel, blurred in linear light, and cut to its size, so that what
@@ -68,19 +68,7 @@ class Shaken:
         check_choice(blur, "blur", get_args(Blur))
         self.kernel_side, self.lengths, self.blur = kernel_side, lengths, blur
         self.noise_std = check_number(noise_std, "noise_std")
-        self.photographs = Photographs(paths, quiet=quiet)
-
-    def __len__(self) -> int:
-        """Count the photographs."""
-        return len(self.photographs)
-
-    def check(self, side: int) -> None:
-        """Refuse photographs that are smaller than a crop with its margins.
-
-        Raises:
-            ValueError: one is; the message names it.
-        """
-        self.photographs.check(side, self.kernel_side // 2, "the blur")
+        super().__init__(paths, kernel_side // 2, "the blur", quiet=quiet)
 
     def crop(self, index: int, side: int, random: np.random.Generator) -> tuple[Tensor, Tensor]:
         """One pair of a photograph, blurred and sharp: the place is drawn evenly.
@@ -93,9 +81,8 @@ class Shaken:
         Returns:
             Two float32 (3, side, side) in [0, 1].
         """
-        margin = self.kernel_side // 2
-        sharp = self.photographs.part(index, side + 2 * margin, random)
-        inside = slice(margin, margin + side)
+        sharp = self.around(index, side, random)
+        inside = slice(self.margin, self.margin + side)
         x = with_noise(self._blurred(sharp[None], random)[0, :, inside, inside], self.noise_std, random)
         return x, sharp[:, inside, inside]
 

@@ -81,22 +81,25 @@ def _middles() -> Iterator[tuple[Path, Tensor]]:
         yield path, image[:, top : top + MIDDLE, left : left + MIDDLE]
 
 
-def _shaken(images: Callable[[], Iterator[tuple[Path, Tensor]]]) -> Callable[[], Iterator[Pair]]:
+def _degraded(
+    images: Callable[[], Iterator[tuple[Path, Tensor]]], degrade: Callable[[Tensor, np.random.Generator], Tensor]
+) -> Callable[[], Iterator[Pair]]:
+    """Pairs of clean images, each degraded in a way of its own, which is always the same."""
+
     def pairs() -> Iterator[Pair]:
         for index, (path, clean) in enumerate(images()):
-            random = np.random.default_rng(index)
-            kernel = camera_shake(random, length=random.uniform(10, 50), roughness=random.random())
-            yield Pair(path.stem, (255 * motion_blur(clean[None], kernel)[0]).round() / 255, clean, path)
+            yield Pair(path.stem, degrade(clean, np.random.default_rng(index)), clean, path)
 
     return pairs
 
 
-def _noisy(images: Callable[[], Iterator[tuple[Path, Tensor]]]) -> Callable[[], Iterator[Pair]]:
-    def pairs() -> Iterator[Pair]:
-        for index, (path, clean) in enumerate(images()):
-            yield Pair(path.stem, with_noise(clean, NOISE_STD, np.random.default_rng(index)), clean, path)
+def _shake(clean: Tensor, random: np.random.Generator) -> Tensor:
+    kernel = camera_shake(random, length=random.uniform(10, 50), roughness=random.random())
+    return (255 * motion_blur(clean[None], kernel)[0]).round() / 255
 
-    return pairs
+
+def _add_noise(clean: Tensor, random: np.random.Generator) -> Tensor:
+    return with_noise(clean, NOISE_STD, random)
 
 
 def _bsds() -> Iterator[tuple[Path, Tensor]]:
@@ -115,10 +118,10 @@ SETS: Mapping[str, Callable[[], Iterator[Pair]]] = {
     "Set14": lambda: _loaded(sr_set("set14")),
     "BSD100": lambda: _loaded(sr_set("bsd100")),
     "embedded": _embedded,
-    "BSDS shaken": _shaken(_bsds),
-    "embedded shaken": _shaken(_middles),
-    "BSDS noisy": _noisy(_bsds),
-    "embedded noisy": _noisy(_middles),
+    "BSDS shaken": _degraded(_bsds, _shake),
+    "embedded shaken": _degraded(_middles, _shake),
+    "BSDS noisy": _degraded(_bsds, _add_noise),
+    "embedded noisy": _degraded(_middles, _add_noise),
     "GoPro": lambda: _loaded(gopro()),
     "REDS": lambda: _loaded(reds("reds", "val"), EVERY),
     "Levin": _levin,

@@ -14,3 +14,12 @@ def photographs(tmp_path_factory):
         pixels = 128 + 80 * waves + 20 * random.standard_normal((height, width, 3))
         Image.fromarray(pixels.clip(0, 255).astype(np.uint8)).save(folder / f"{k}.png")
     return folder
+
+
+@pytest.fixture
+def paths(tmp_path):
+    """Two images of noise, 40×36 pixels, far from black and white."""
+    pixels = np.random.default_rng(0).integers(60, 196, (2, 40, 36, 3), dtype=np.uint8)
+    for number, image in enumerate(pixels):
+        Image.fromarray(image).save(tmp_path / f"{number}.png")
+    return sorted(tmp_path.glob("*.png"))

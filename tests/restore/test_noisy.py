@@ -7,14 +7,6 @@ from dsd.restore.noisy import Noisy, with_noise
 from dsd.restore.pairs import Batches, Pairs
 
 
-@pytest.fixture
-def paths(tmp_path):
-    pixels = np.random.default_rng(0).integers(60, 196, (2, 40, 36, 3), dtype=np.uint8)
-    for number, image in enumerate(pixels):
-        Image.fromarray(image).save(tmp_path / f"{number}.png")
-    return sorted(tmp_path.glob("*.png"))
-
-
 def rng(seed=0):
     return np.random.default_rng(seed)
 
