@@ -40,6 +40,12 @@ FULL_REFERENCE: dict[str, Any] = {  # Table 1
     "pairs": 4800,  # of PieAPP's test set
     "bandwidths": {"Style": 500, "MSS": 1000},  # k of the logistic function, by measure
 }
+LPIPS: dict[str, Any] = {  # training of LPIPS (CVPR 2018): 10 epochs of 151,400 triplets
+    "steps": 30_280,
+    "batch": 50,
+    "rate": 1e-4,
+    "dropout": 0.5,
+}
 NO_REFERENCE: dict[str, Any] = {  # Table 2; training of ψ
     "layers": ["relu1_2", "relu2_1", "relu2_2", "relu3_1"],
     "alphas": [2, 4],

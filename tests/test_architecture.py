@@ -17,7 +17,7 @@ IDEA = {
     *("atomic", "backbones", "checkpoint", "checks", "contextual", "descriptor", "gram", "losses", "optimize"),
     *("paper", "paths", "precision", "resize", "versions"),
 }
-SERVICES = {"cite", "cli", "data", "distil", "noref", "quality", "restore", "scan", "training"}
+SERVICES = {"cite", "cli", "data", "distil", "learned", "noref", "quality", "restore", "scan", "training"}
 # Nothing in dsd imports what is on top; the explorer may use what experiments draw with.
 STOREYS = {**dict.fromkeys(IDEA, 0), **dict.fromkeys(SERVICES, 1), "experiments": 2, "explore": 3}
 # What the idea may import from outside at the top of a module; what only some function needs, it imports itself.

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from dsd.backbones import BACKBONES
 from dsd.cli.arguments import pixels
-from dsd.paper import NO_REFERENCE
+from dsd.paper import LPIPS, NO_REFERENCE
 
 DEVICES = "cuda, cpu (cuda where there is one)"
 
@@ -148,6 +148,30 @@ def train_noref(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--crops", type=int, default=16, help="of each photograph (16)")
     parser.add_argument("--precision", default="float32", help="of ψ: float32 or bfloat16 (float32)")
     parser.add_argument("--seed", type=int, default=0, help="of crops, batches and weights (0)")
+    parser.add_argument("--device", default="auto", help=DEVICES)
+
+
+def train_lpips(parser: argparse.ArgumentParser) -> None:
+    """Of `dsd train lpips`."""
+    _set_run(parser, "dsd.cli.train:run_lpips", "interrupted; the same command goes on from its last checkpoint")
+    parser.add_argument(
+        "images", nargs="+", metavar="DATA", help="folders of BAPPS's or PieAPP's layout, or tables of ratings, .csv"
+    )
+    parser.add_argument("--out", type=Path, required=True, help="folder for weights, checkpoint and log")
+    parser.add_argument("--measure", default="lpips", help="lpips or dsd: what channels are compared by (lpips)")
+    parser.add_argument(
+        "--variant", default="lin", help="lin: weights of channels alone; tune, scratch: the network, too (lin)"
+    )
+    parser.add_argument("--backbone", default="vgg19", help=f"{', '.join(BACKBONES)} (vgg19)")
+    parser.add_argument("--weights", default="auto", help="the backbone's (the first file found; of scratch, random)")
+    parser.add_argument("--layers", help="of the backbone, separated by commas (its blocks' last ones, or all)")
+    parser.add_argument("--alpha", type=float, default=2, help="scaling factor of dsd (2)")
+    parser.add_argument("--side", type=int, default=64, help="of the crops of tune and scratch, in pixels (64)")
+    parser.add_argument("--steps", type=int, default=LPIPS["steps"], help="of training (30280)")
+    parser.add_argument("--batch", type=int, default=LPIPS["batch"], help="triplets in a step (50)")
+    parser.add_argument("--rate", type=float, default=LPIPS["rate"], help="the highest learning rate (0.0001)")
+    parser.add_argument("--dropout", type=float, default=LPIPS["dropout"], help="part of the channels (0.5)")
+    parser.add_argument("--seed", type=int, default=0, help="of batches and weights (0)")
     parser.add_argument("--device", default="auto", help=DEVICES)
 
 

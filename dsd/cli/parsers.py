@@ -99,6 +99,15 @@ def command_line() -> argparse.ArgumentParser:
             "checkpoint.",
         )
     )
+    options.train_lpips(
+        training.add_parser(
+            "lpips",
+            help="weights of a network's channels, for LPIPS or DSD, from what people judged",
+            description="Train LPIPS, or DSD with a weight for each channel, on triplets that people judged (BAPPS, "
+            "PieAPP) or images that they rated. The same command goes on from its last checkpoint. In Python: "
+            "dsd.learned.distance.load_distance(FILE).",
+        )
+    )
     for task, words in (("sr", "super-resolution"), ("deblur", "deblurring"), ("denoise", "denoising")):
         options.train_restorer(
             training.add_parser(

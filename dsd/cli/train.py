@@ -2,7 +2,7 @@
 
 import argparse
 
-from dsd.backbones import check_device
+from dsd.backbones import check_backbone, check_device
 from dsd.cli.arguments import check_file, check_network, check_out, check_weights, split_names
 
 
@@ -50,6 +50,33 @@ def run_noref(options: argparse.Namespace) -> int:
         each=options.crops,
         precision=options.precision,
         seed=options.seed,
+        device=options.device,
+    )
+    print(path)
+    return 0
+
+
+def run_lpips(options: argparse.Namespace) -> int:
+    """Train weights of channels, and print where they are."""
+    check_out(options.out / "checkpoint.pt")
+    check_device(options.device)
+    check_backbone(options.backbone)
+    check_weights(options.weights)
+    layers = None if options.layers is None else split_names(options.layers, "--layers")
+    from dsd.learned.train import Fitting, train_distance
+
+    fitting = {name: getattr(options, name) for name in ("steps", "batch", "rate", "dropout", "seed")}
+    path = train_distance(
+        options.out,
+        options.images,
+        measure=options.measure,
+        variant=options.variant,
+        backbone=options.backbone,
+        weights=options.weights,
+        layers=layers,
+        alpha=options.alpha,
+        side=options.side,
+        fitting=Fitting(**fitting),
         device=options.device,
     )
     print(path)

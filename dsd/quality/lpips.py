@@ -1,17 +1,18 @@
 """LPIPS 0.1: the learned distance of AlexNet's or SqueezeNet's features."""
 
-from collections.abc import Mapping
 from pathlib import Path
+from typing import Literal
 
 import torch
 import torchmetrics
-from torch import Tensor, nn
+from torch import Tensor
 
 from dsd.backbones import load_backbone
 from dsd.backbones.base import Backbone
 from dsd.backbones.weights import read_state
-from dsd.losses.base import check_pair
+from dsd.checks import check_choice
 from dsd.precision import at_least_float32
+from dsd.quality.weighted import ChannelWeighted
 
 # Version 0.1 of the weights of channels, one set per layer, as torchmetrics ships them (LPIPS: BSD-2-Clause).
 HEADS = {
@@ -21,16 +22,18 @@ HEADS = {
 EPSILON = 1e-8  # torchmetrics'; keeps gradients finite where all channels are 0
 
 
-class LPIPS(nn.Module):
+class LPIPS(ChannelWeighted):
     r"""LPIPS, version 0.1: the weighted squared distance of feature vectors of length 1, summed over layers.
 
     .. math:: \sum_\ell \frac{1}{HW} \sum_{h,w} \sum_c w_{\ell c} (\hat\varphi_\ell(x) - \hat\varphi_\ell(y))_{chw}^2
 
     Args:
-        backbone: ``"alexnet"`` or ``"squeezenet"``, or such a network with all its layers.
+        backbone: ``"alexnet"`` or ``"squeezenet"``, or a network.
+        heads: w. ``"published"``: version 0.1's, of AlexNet or SqueezeNet with all layers; ``"uniform"``: 1 for each
+            channel, of any network; or a tensor (K,), the layers' channels in order.
 
     Raises:
-        ValueError: another network; heads of another version.
+        ValueError: published weights of another network; other `heads`; files of heads of another version.
         FileNotFoundError: weights are missing; the message lists the ways to get them.
 
     Reference:
@@ -42,16 +45,19 @@ class LPIPS(nn.Module):
         torch.Size([2])
     """
 
-    def __init__(self, backbone: Backbone | str = "alexnet") -> None:
-        super().__init__()
+    def __init__(
+        self, backbone: Backbone | str = "alexnet", heads: Tensor | Literal["published", "uniform"] = "published"
+    ) -> None:
         name = backbone if isinstance(backbone, str) else backbone.backbone_name
-        if name not in HEADS:
+        if isinstance(heads, str):
+            check_choice(heads, "heads", ("published", "uniform"))
+        published = isinstance(heads, str) and heads == "published"
+        if published and name not in HEADS:
             raise ValueError(f"LPIPS needs one of {', '.join(HEADS)}, got {name}")
-        self.backbone = load_backbone(backbone, device="cpu") if isinstance(backbone, str) else backbone
-        if self.backbone.layers != tuple(self.backbone.strides):
-            raise ValueError(f"LPIPS needs all layers of {name}, got {', '.join(self.backbone.layers)}")
-        for layer, head in zip(self.backbone.layers, read_heads(name), strict=True):
-            self.register_buffer(layer, head.to(self.backbone.device), persistent=False)
+        network = load_backbone(backbone, device="cpu") if isinstance(backbone, str) else backbone
+        if published and network.layers != tuple(network.strides):
+            raise ValueError(f"LPIPS needs all layers of {name}, got {', '.join(network.layers)}")
+        super().__init__(network, read_heads(name) if published else None if isinstance(heads, str) else heads)
 
     def encode(self, x: Tensor) -> dict[str, Tensor]:
         """φ̂: each layer's features, scaled to length 1 over channels.
@@ -64,32 +70,17 @@ class LPIPS(nn.Module):
         """
         return self.backbone(x, lambda layer, features: _unit(at_least_float32(features)))
 
-    def compare(self, a: Mapping[str, Tensor], b: Mapping[str, Tensor]) -> Tensor:
-        """The distance (N,) of two encodings."""
-        return torch.stack(
-            [((a[layer] - b[layer]).square() * self.get_buffer(layer)).sum(dim=1).mean(dim=(1, 2)) for layer in a]
-        ).sum(dim=0)
-
-    def forward(self, x: Tensor, y: Tensor) -> Tensor:
-        """The distance (N,).
-
-        Args:
-            x: images, float (N, 3, H, W), 0 to 1.
-            y: their references, likewise.
-
-        Raises:
-            ValueError: no image batches, too small, or of different sizes, types or devices.
-        """
-        check_pair(x, y, equal_sizes=True)
-        return self.compare(self.encode(x), self.encode(y))
+    def in_channels(self, a: Tensor, b: Tensor) -> Tensor:
+        """Mean (a − b)² over positions."""
+        return (a - b).square().mean(dim=(2, 3))
 
 
 def _unit(features: Tensor) -> Tensor:
     return features / (features.square().sum(dim=1, keepdim=True) + EPSILON).sqrt()
 
 
-def read_heads(backbone: str) -> list[Tensor]:
-    """Weights (C, 1, 1) of each layer's channels, out of the installed torchmetrics.
+def read_heads(backbone: str) -> Tensor:
+    """Weights (K,) of all layers' channels in order, out of the installed torchmetrics.
 
     Args:
         backbone: a key of `HEADS`.
@@ -103,7 +94,7 @@ def read_heads(backbone: str) -> list[Tensor]:
     state, digest = read_state(path)
     if digest != expected:
         raise ValueError(f"{path} does not hold LPIPS 0.1: its SHA-256 is {digest[:8]}…, {expected[:8]}… is expected")
-    return [state[f"lin{index}.model.1.weight"][0] for index in range(len(state))]
+    return torch.cat([state[f"lin{index}.model.1.weight"].flatten() for index in range(len(state))])
 
 
 def on_alexnet(device: torch.device) -> LPIPS:

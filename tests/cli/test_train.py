@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from dsd.cli import main
+from dsd.learned.train import Fitting, train_distance
 from dsd.noref.train import train_regressor
 
 
@@ -202,3 +203,56 @@ def test_refuses_settings_before_work_begins(restorers, typed, message, capsys):
     assert main(["train", "sr", *typed]) == 2
     assert message in capsys.readouterr().err
     assert restorers == []
+
+
+@pytest.fixture
+def distances(monkeypatch):
+    """What `train_distance` is called with."""
+    calls = []
+
+    def train_distance(out, images, **options):
+        calls.append((out, images, options))
+        return out / "distance"
+
+    monkeypatch.setattr("dsd.learned.train.train_distance", train_distance)
+    return calls
+
+
+def test_passes_on_what_was_typed_of_lpips(tmp_path, distances, capsys):
+    (tmp_path / "w.pth").touch()
+    typed = ["--measure", "dsd", "--variant", "tune", "--backbone", "lite", "--weights", str(tmp_path / "w.pth")]
+    typed += ["--layers", "relu1_2, relu2_1", "--alpha", "4", "--side", "32", "--steps", "5", "--batch", "2"]
+    typed += ["--rate", "0.1", "--dropout", "0.2", "--seed", "3", "--device", "cpu"]
+    assert main(["train", "lpips", "bapps", "live/ratings.csv", "--out", "run", *typed]) == 0
+    expected = {"measure": "dsd", "variant": "tune", "backbone": "lite", "weights": str(tmp_path / "w.pth")}
+    expected |= {"layers": ["relu1_2", "relu2_1"], "alpha": 4, "side": 32, "device": "cpu"}
+    expected["fitting"] = Fitting(steps=5, batch=2, rate=0.1, dropout=0.2, seed=3)
+    assert distances == [(Path("run"), ["bapps", "live/ratings.csv"], expected)]
+    assert capsys.readouterr().out == "run/distance\n"
+
+
+def test_the_defaults_of_lpips_are_the_librarys(distances):
+    defaults = inspect.signature(train_distance).parameters
+    assert main(["train", "lpips", "bapps", "--out", "run"]) == 0
+    for name, value in distances[0][2].items():
+        assert value == defaults[name].default, name
+
+
+@pytest.mark.parametrize(
+    ("typed", "message"),
+    [
+        ([], "the following arguments are required: DATA, --out"),
+        (["bapps", "--out", "file"], "--out: cannot write file/checkpoint.pt"),
+        (["bapps", "--out", "run", "--weights", "nowhere.pth"], "no weight file at nowhere.pth"),
+        (["bapps", "--out", "run", "--backbone", "vgg11"], "unknown backbone 'vgg11'; valid ones"),
+        (["bapps", "--out", "run", "--device", "tpu"], "device must be auto, cpu, cuda or mps, got 'tpu'"),
+        (["bapps", "--out", "run", "--layers", "a,,b"], "--layers must be names separated by commas, got 'a,,b'"),
+        (["bapps", "--out", "run", "--rate", "0"], "rate must be above 0, got 0"),
+    ],
+)
+def test_refuses_lpips_before_work_begins(tmp_path, monkeypatch, distances, typed, message, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "file").touch()
+    assert main(["train", "lpips", *typed]) == 2
+    assert message in capsys.readouterr().err
+    assert not distances

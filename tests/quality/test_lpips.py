@@ -30,8 +30,9 @@ def torchmetrics_of(network):
     own = reference._LPIPS(pretrained=False, pnet_rand=True, net=NAMES[network.backbone_name])
     for mine, theirs in zip(network.parameters(), own.net.parameters(), strict=True):
         theirs.copy_(mine)
-    for head, layer in zip(read_heads(network.backbone_name), own.lins, strict=True):
-        layer.model[1].weight.copy_(head[None])
+    layers = [layer.model[1].weight for layer in own.lins]
+    for head, weight in zip(read_heads(network.backbone_name).split([w.numel() for w in layers]), layers, strict=True):
+        weight.copy_(head[None, :, None, None])
     return own
 
 
@@ -43,8 +44,9 @@ def test_is_torchmetrics(network, pair):
 
 def test_is_the_formula(network, pair):
     expected = np.zeros(2)
-    heads = [head.double().numpy() for head in read_heads(network.backbone_name)]
-    for head, a, b in zip(heads, *(network(images).values() for images in pair), strict=True):
+    heads, at = read_heads(network.backbone_name).double().numpy(), 0
+    for a, b in zip(*(network(images).values() for images in pair), strict=True):
+        head, at = heads[at : at + a.shape[1], None, None], at + a.shape[1]
         units = [f / np.sqrt((f**2).sum(1, keepdims=True) + 1e-8) for f in (a.double().numpy(), b.double().numpy())]
         expected += ((units[0] - units[1]) ** 2 * head).sum(1).mean((1, 2))
     np.testing.assert_allclose(LPIPS(network)(*pair), expected, rtol=1e-5)
