@@ -64,6 +64,7 @@ SMALL = {
     "lite-report": ["layers=[relu1_2, relu2_1]", "resize=48", "crop=32", "count=6", "steps=1", "seed=7"],
     "noref-report": ["alphas=[2]", "resize=200", "crop=192", "count=3", "crops=1", "distorted=2", "seed=7"],
     "tab-bapps": ["layers=[relu1_2]", "crop=32", "count=8", "crops=1", "each=1", "combined=2", "seed=7"],
+    "tab-learned": ["layers=[relu1_2]", "published=relu1_2", "steps=3", "crop=48", "count=2", "seed=7"],
     "tab1": ["layers=[relu1_2, relu2_1]", "resize=64", "crop=48", "count=2", "seed=7"],
     "tab2": ["alphas=[2]", "resize=192", "crop=192", "count=1", "seed=7"],
     "tab3": ["runs=[none - 0, dsd relu2_2 0]", "sets={embedded: 1}", "seed=7"],
@@ -151,9 +152,9 @@ def test_runs_and_is_drawn_again(name, tmp_path, monkeypatch):
     np.testing.assert_allclose(*pixels, rtol=0, atol=8)
     if table:
         numbers = pd.read_csv(tmp_path / "new" / f"{name}.csv")
-        kind, column = {"tab3": ("mean", "psnr_y_authors"), "tab-bapps": ("2afc", "value")}.get(
-            name, ("correlation", "pearson")
-        )
+        kind, column = {
+            **{"tab3": ("mean", "psnr_y_authors"), "tab-bapps": ("2afc", "value"), "tab-learned": ("pearson", "value")}
+        }.get(name, ("correlation", "pearson"))
         assert numbers[numbers.kind == kind][column].notna().all()
 
 
