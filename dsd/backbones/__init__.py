@@ -19,6 +19,7 @@ BACKBONES = {
     "lite": "dsd.backbones.lite:VGG19Lite",
     "alexnet": "dsd.backbones.torchvision:AlexNet",
     "squeezenet": "dsd.backbones.torchvision:SqueezeNet",
+    "vgg16": "dsd.backbones.torchvision:VGG16",
 }
 PAPER_LAYERS = tuple(FIG4["layers"])  # summed in the paper's Figs. 4 and 7
 

@@ -1,4 +1,4 @@
-"""AlexNet and SqueezeNet 1.1 of torchvision, the backbones of LPIPS, with its layers."""
+"""AlexNet, SqueezeNet 1.1 and VGG-16 of torchvision, the backbones of LPIPS, with its layers."""
 
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
@@ -16,8 +16,10 @@ from dsd.backbones.weights import Weights, load_weights
 
 ALEXNET = {"relu1": 2, "relu2": 5, "relu3": 8, "relu4": 10, "relu5": 12}  # how many of `features` end in each layer
 SQUEEZENET = {"relu1": 2, "relu2": 5, "relu3": 8, "relu4": 10, "relu5": 11, "relu6": 12, "relu7": 13}
+VGG16_LAYERS = {"relu1_2": 4, "relu2_2": 9, "relu3_3": 16, "relu4_3": 23, "relu5_3": 30}
 ALEXNET_FILES = (Path("alexnet-features.pth"), Path("alexnet-owt-7be5be79.pth"))  # looked for in this order
 SQUEEZENET_FILES = (Path("squeezenet1_1-features.pth"), Path("squeezenet1_1-b8a52dc0.pth"))
+VGG16_FILES = (Path("vgg16-features.pth"), Path("vgg16-397923af.pth"))
 
 
 class AlexNet(FeatureExtractor):
@@ -96,6 +98,49 @@ class SqueezeNet(FeatureExtractor):
             network="SqueezeNet",
             files=SQUEEZENET_FILES,
             torchvision="SqueezeNet1_1_Weights.IMAGENET1K_V1",
+        )
+
+
+class VGG16(FeatureExtractor):
+    """Activations of an ImageNet VGG-16 at LPIPS's five layers, for images in [0, 1] of at least 16×16 pixels.
+
+    Args:
+        layers: names out of ``relu1_2, relu2_2, relu3_3, relu4_3, relu5_3``, the last of each block.
+        weights: ``"auto"`` (``vgg16-features.pth`` or torchvision's file under the data root's ``weights/``, then
+            torchvision's cache, then its download of 528 MB), else as for :class:`AlexNet`.
+        precision: ``"float32"`` (the numbers to cite) or ``"bfloat16"`` (faster on GPUs, and on CPUs that have it).
+
+    Raises:
+        ValueError: unknown layer or precision; a weight file that is damaged or of another network.
+        FileNotFoundError: no weights found; the message lists the ways to get them.
+
+    Reference:
+        Simonyan & Zisserman, "Very deep convolutional networks for large-scale image recognition", ICLR 2015.
+
+    Example:
+        >>> import torch
+        >>> network = VGG16(("relu1_2", "relu3_3"), weights="random")
+        >>> {layer: tuple(f.shape) for layer, f in network(torch.rand(1, 3, 64, 64)).items()}
+        {'relu1_2': (1, 64, 64, 64), 'relu3_3': (1, 256, 16, 16)}
+    """
+
+    strides = dict(zip(VGG16_LAYERS, (1, 2, 4, 8, 16), strict=True))  # noqa: RUF012
+
+    def __init__(
+        self,
+        layers: Sequence[str] = tuple(VGG16_LAYERS),
+        weights: Weights = "auto",
+        *,
+        precision: Precision = "float32",
+    ) -> None:
+        module = _named(models.vgg16, VGG16_LAYERS)
+        super().__init__(module, self.strides, layers, name="vgg16", smallest=16, precision=precision)
+        self.weights_name, self.weights_sha256 = load_weights(
+            _parameters(self),
+            weights,
+            network="VGG-16",
+            files=VGG16_FILES,
+            torchvision="VGG16_Weights.IMAGENET1K_V1",
         )
 
 

@@ -1,4 +1,4 @@
-"""LPIPS 0.1: the learned distance of AlexNet's or SqueezeNet's features."""
+"""LPIPS 0.1: the learned distance of AlexNet's, SqueezeNet's or VGG-16's features."""
 
 from pathlib import Path
 from typing import Literal
@@ -18,6 +18,7 @@ from dsd.quality.weighted import ChannelWeighted
 HEADS = {
     "alexnet": ("alex.pth", "df73285e35b22355a2df87cdb6b70b343713b667eddbda73e1977e0c860835c0"),
     "squeezenet": ("squeeze.pth", "4a5350f23600cb79923ce65bb07cbf57dca461329894153e05a1346bd531cf76"),
+    "vgg16": ("vgg.pth", "a78928a0af1e5f0fcb1f3b9e8f8c3a2a5a3de244d830ad5c1feddc79b8432868"),
 }
 EPSILON = 1e-8  # torchmetrics'; keeps gradients finite where all channels are 0
 
@@ -28,8 +29,8 @@ class LPIPS(ChannelWeighted):
     .. math:: \sum_\ell \frac{1}{HW} \sum_{h,w} \sum_c w_{\ell c} (\hat\varphi_\ell(x) - \hat\varphi_\ell(y))_{chw}^2
 
     Args:
-        backbone: ``"alexnet"`` or ``"squeezenet"``, or a network.
-        heads: w. ``"published"``: version 0.1's, of AlexNet or SqueezeNet with all layers; ``"uniform"``: 1 for each
+        backbone: ``"alexnet"``, ``"squeezenet"`` or ``"vgg16"``, or a network.
+        heads: w. ``"published"``: version 0.1's, of those three with all layers; ``"uniform"``: 1 for each
             channel, of any network; or a tensor (K,), the layers' channels in order.
 
     Raises:
@@ -100,6 +101,11 @@ def read_heads(backbone: str) -> Tensor:
 def on_alexnet(device: torch.device) -> LPIPS:
     """LPIPS with AlexNet, the usual one."""
     return LPIPS("alexnet").to(device)
+
+
+def on_vgg16(device: torch.device) -> LPIPS:
+    """LPIPS with VGG-16."""
+    return LPIPS("vgg16").to(device)
 
 
 def on_squeezenet(device: torch.device) -> LPIPS:

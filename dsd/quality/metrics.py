@@ -95,6 +95,7 @@ METRICS: Mapping[str, MetricInfo] = {
     ),
     "lpips": MetricInfo("LPIPS 0.1 with AlexNet, its usual form", _LPIPS, "dsd.quality.lpips:on_alexnet"),
     "lpips-squeeze": MetricInfo("LPIPS 0.1 with SqueezeNet", _LPIPS, "dsd.quality.lpips:on_squeezenet"),
+    "lpips-vgg": MetricInfo("LPIPS 0.1 with VGG-16", _LPIPS, "dsd.quality.lpips:on_vgg16"),
 }
 
 NO_REFERENCE: Mapping[str, MetricInfo] = {

@@ -17,6 +17,7 @@ KNOWN = {
     "lite": {"relu1_2": 5, "relu2_1": 10, "relu2_2": 14, "relu3_1": 24, "relu4_1": 68},
     "alexnet": {"relu1": 11, "relu2": 51, "relu3": 99, "relu4": 131, "relu5": 163},
     "squeezenet": {"relu1": 3, "relu2": 23, "relu3": 63, "relu4": 111, "relu5": 143, "relu6": 175, "relu7": 207},
+    "vgg16": {"relu1_2": 5, "relu2_2": 14, "relu3_3": 40, "relu4_3": 92, "relu5_3": 196},
 }
 
 

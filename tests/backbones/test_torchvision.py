@@ -1,15 +1,24 @@
+from pkgutil import resolve_name
+
 import pytest
 import torch
 import torchvision
 
 from dsd import load_backbone
+from dsd.backbones import BACKBONES
 from dsd.paths import data_root
 
 NETWORKS = {
     "alexnet": (torchvision.models.alexnet, (1, 4, 7, 9, 11), 31, "alexnet-features.pth"),
     "squeezenet": (torchvision.models.squeezenet1_1, (1, 4, 7, 9, 10, 11, 12), 17, "squeezenet1_1-features.pth"),
+    "vgg16": (torchvision.models.vgg16, (3, 8, 15, 22, 29), 16, "vgg16-features.pth"),
 }
 EVERY = pytest.mark.parametrize("name", NETWORKS)
+
+
+def layers_of(name):
+    """All of its layers, in order."""
+    return [*resolve_name(BACKBONES[name]).strides]
 
 
 @EVERY
@@ -19,7 +28,7 @@ def test_layers_are_those_of_lpips(name):
     theirs = make(weights=None).features.eval()
     network = load_backbone(
         name,
-        [f"relu{k}" for k in range(1, len(indices) + 1)],
+        layers_of(name),
         {f"features.{key}": value for key, value in theirs.state_dict().items()},
         device="cpu",
     )
@@ -36,8 +45,8 @@ def test_layers_are_those_of_lpips(name):
 
 @EVERY
 def test_the_smallest_size_works(name):
-    _, indices, smallest, _ = NETWORKS[name]
-    network = load_backbone(name, [f"relu{len(indices)}"], "random", device="cpu")
+    smallest = NETWORKS[name][2]
+    network = load_backbone(name, layers_of(name)[-1:], "random", device="cpu")
     assert network(torch.rand(1, 3, smallest, smallest))
     with pytest.raises(ValueError, match=f"smallest image that works is {smallest}×{smallest}"):
         network(torch.rand(1, 3, smallest - 1, smallest))
@@ -45,9 +54,7 @@ def test_the_smallest_size_works(name):
 
 @EVERY
 def test_strides_are_true(name):
-    network = load_backbone(
-        name, [*load_backbone(name, ["relu1"], "random", device="cpu").strides], "random", device="cpu"
-    )
+    network = load_backbone(name, layers_of(name), "random", device="cpu")
     for layer, features in network(torch.rand(1, 3, 512, 512)).items():
         assert features.shape[2] == pytest.approx(512 / network.strides[layer], abs=2)
 
@@ -57,16 +64,17 @@ def test_real_weights(name):
     path = data_root() / "weights" / NETWORKS[name][3]
     if not path.is_file():
         pytest.skip(f"no {path}")
-    network = load_backbone(name, ["relu2"], device="cpu")
+    layer = layers_of(name)[1]
+    network = load_backbone(name, [layer], device="cpu")
     assert network.provenance()["weights"] == path.name
-    assert network(torch.rand(1, 3, 64, 64))["relu2"].max() > 0
+    assert network(torch.rand(1, 3, 64, 64))[layer].max() > 0
 
 
 @EVERY
 @pytest.mark.usefixtures("no_weights")
 def test_no_weights_tells_the_ways_to_get_them(name):
     with pytest.raises(FileNotFoundError, match=f"(?s)could not be downloaded.*{NETWORKS[name][3]}"):
-        load_backbone(name, ["relu1"])
+        load_backbone(name, layers_of(name)[:1])
 
 
 def test_refuses_another_networks_weights():

@@ -11,8 +11,8 @@ from dsd.paths import data_root
 from dsd.quality import lpips
 from dsd.quality.lpips import HEADS, LPIPS, read_heads
 
-NAMES = {"alexnet": "alex", "squeezenet": "squeeze"}
-FILES = {"alexnet": "alexnet-features.pth", "squeezenet": "squeezenet1_1-features.pth"}
+NAMES = {"alexnet": "alex", "squeezenet": "squeeze", "vgg16": "vgg"}
+FILES = {"alexnet": "alexnet-features.pth", "squeezenet": "squeezenet1_1-features.pth", "vgg16": "vgg16-features.pth"}
 
 
 @pytest.fixture(scope="module", params=NAMES)
@@ -100,6 +100,7 @@ def test_torchmetrics_documented_value():
     [
         ("lpips", models.alexnet, FILES["alexnet"]),
         ("lpips-squeeze", models.squeezenet1_1, FILES["squeezenet"]),
+        ("lpips-vgg", models.vgg16, FILES["vgg16"]),
     ],
 )
 def test_features_alone_are_enough(name, make, file, tmp_path, monkeypatch, pair):
@@ -113,7 +114,7 @@ def test_features_alone_are_enough(name, make, file, tmp_path, monkeypatch, pair
     assert not score.higher_is_better
 
 
-@pytest.mark.parametrize("name", ["lpips", "lpips-squeeze"])
+@pytest.mark.parametrize("name", ["lpips", "lpips-squeeze", "lpips-vgg"])
 def test_without_weights_it_says_where_to_get_them(name, tmp_path, monkeypatch):
     def offline(*_):
         raise OSError("no network")
@@ -121,12 +122,12 @@ def test_without_weights_it_says_where_to_get_them(name, tmp_path, monkeypatch):
     monkeypatch.setenv("DSD_DATA", str(tmp_path))
     monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
     monkeypatch.setattr(torch.hub, "download_url_to_file", offline)
-    with pytest.raises(FileNotFoundError, match=rf"no weights of .*Net found(?s:.*)put .*({'|'.join(FILES.values())})"):
+    with pytest.raises(FileNotFoundError, match=rf"no weights of .* found(?s:.*)put .*({'|'.join(FILES.values())})"):
         create_metric(name, device="cpu")
 
 
 def test_refuses_other_networks_and_images(pair):
-    with pytest.raises(ValueError, match="LPIPS needs one of alexnet, squeezenet, got lite"):
+    with pytest.raises(ValueError, match="LPIPS needs one of alexnet, squeezenet, vgg16, got lite"):
         LPIPS("lite")
     with pytest.raises(ValueError, match="LPIPS needs all layers of alexnet, got relu2, relu3"):
         LPIPS(load_backbone("alexnet", ("relu2", "relu3"), weights="random", device="cpu"))
