@@ -14,6 +14,7 @@ from torch import Generator, Tensor
 from dsd.checks import check_choice, check_images, is_number
 from dsd.data.distortions import blur, contrast, jpeg
 from dsd.data.images import luma
+from dsd.data.warp import places, sample
 
 Distort = Callable[[Tensor, float, Generator], Tensor]
 
@@ -97,12 +98,12 @@ def shift(x: Tensor, strength: float, generator: Generator) -> Tensor:
 def affine_warp(x: Tensor, strength: float, generator: Generator) -> Tensor:
     """Turned, sheared and scaled around the centre: each place p comes from p + A p, |A| up to 0.3."""
     matrix = torch.randn(2, 2, generator=generator)
-    return _warp(x, 0.3 * strength * torch.einsum("ij,jhw->ihw", matrix / matrix.norm(), _places(x)))
+    return _warp(x, 0.3 * strength * torch.einsum("ij,jhw->ihw", matrix / matrix.norm(), places(*x.shape[1:])))
 
 
 def homography(x: Tensor, strength: float, generator: Generator) -> Tensor:
     """Seen from the side: each place p comes from p / (1 + a·p), |a| up to 0.4 per half of the short side."""
-    p = _places(x)
+    p = places(*x.shape[1:])
     slope = 0.4 * strength * _direction(generator) / (min(x.shape[1:]) / 2)
     return _warp(x, p / (1 + torch.einsum("i,ihw->hw", slope, p)) - p)
 
@@ -125,7 +126,7 @@ def ghosting(x: Tensor, strength: float, generator: Generator) -> Tensor:
 
 def chromatic_aberration(x: Tensor, strength: float, generator: Generator) -> Tensor:
     """Red enlarged and blue made smaller around the centre by up to 8 %, or the other way round."""
-    step = 0.08 * strength * _sign(generator) * _places(x)
+    step = 0.08 * strength * _sign(generator) * places(*x.shape[1:])
     red, green, blue = x.split(1)
     return torch.cat([_warp(red, step), green, _warp(blue, -step)])
 
@@ -228,13 +229,6 @@ def _noise(x: Tensor, exponent: float, generator: Generator) -> Tensor:
     return noise / noise.std()
 
 
-def _places(x: Tensor) -> Tensor:
-    """Where each pixel is, (2, H, W): pixels to the right and down, from the centre."""
-    height, width = x.shape[1:]
-    rows, columns = (torch.arange(length) - (length - 1) / 2 for length in (height, width))
-    return torch.stack([columns.expand(height, -1), rows[:, None].expand(-1, width)])
-
-
 def _steps(x: Tensor, mode: str, generator: Generator) -> Tensor:
     """Random steps of a 4×4 grid, σ 1, and between them, (2, H, W)."""
     coarse = torch.randn(1, 2, 4, 4, generator=generator)
@@ -242,9 +236,5 @@ def _steps(x: Tensor, mode: str, generator: Generator) -> Tensor:
 
 
 def _warp(x: Tensor, steps: Tensor) -> Tensor:
-    """The image whose value at p is that of `x` at p + steps, (2, H, W): linear between pixels, mirrored borders."""
-    sizes = torch.tensor([x.shape[2], x.shape[1]])[:, None, None]
-    grid = 2 * (_places(x) + steps) / sizes
-    return F.grid_sample(
-        x[None], grid.permute(1, 2, 0)[None], mode="bilinear", padding_mode="reflection", align_corners=False
-    )[0]
+    """The image whose value at p is that of `x` at p + steps, (2, H, W)."""
+    return sample(x, places(*x.shape[1:]) + steps)

@@ -24,6 +24,10 @@ from tests.noref.samples import save_regressor
 
 EXPERIMENTS = list_experiments()
 SMALL = {
+    "cx-animate": [
+        *("target_layers=[relu1_2, relu2_1]", "source_layer=relu2_1", "size=32", "frames=4", "held_out=3", "steps=2"),
+        "seed=7",
+    ],
     "cx-denoise": ["runs=[l1 - 0, dsd relu2_2 0]", "misaligned=[0, 3]", "sets={embedded noisy: 1}", "seed=7"],
     "cx-style": [
         "cx_layers=[relu1_2, relu2_1]",
@@ -71,6 +75,10 @@ SMALL = {
 }
 PARTS = {"tab-bapps": "tab-bapps-distortions"}  # a second figure
 PICTURES = {
+    "cx-animate": {
+        "cx-animate_target.png",
+        *(f"cx-animate_{frame}-{image}.png" for frame in (4, 5, 6) for image in ("source", "CX", "Style", "DSD")),
+    },
     "cx-denoise": {
         f"cx-denoise_embedded-noisy-astronaut-{image}.png"
         for image in ("Noisy", "Clean", "L1-0", "L1-3", "DSD-0", "DSD-3")

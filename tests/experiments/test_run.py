@@ -76,7 +76,7 @@ def test_a_failed_computation_leaves_nothing(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["fig99"], "unknown experiment 'fig99'; valid ones: cx-denoise, "),
+        (["fig99"], "unknown experiment 'fig99'; valid ones: cx-animate, "),
         (["fig2", "--preset", "huge"], "unknown preset 'huge'; valid ones: quick, sample, paper"),
         (["fig4", "--images", "mine"], "fig4_matching.ipynb takes no folder of images, got 'mine'; it has: backbone, "),
         (["fig2", "-p", "aplha=2"], "unknown parameter aplha for fig2_dissimilarity.ipynb; valid ones: backbone, "),
