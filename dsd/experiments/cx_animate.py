@@ -17,6 +17,7 @@ from dsd.backbones.base import Backbone, Precision
 from dsd.checks import check_integer
 from dsd.data.frames import WIDE, Frames
 from dsd.data.views import Photographs
+from dsd.experiments.markdown import with_interval
 from dsd.experiments.provenance import Computed, Result, checkpoints
 from dsd.experiments.restorations import LOOKS
 from dsd.experiments.style import MEASURES, Width, draw_image, figure_width, pretty
@@ -218,7 +219,7 @@ def told(result: Result) -> pd.DataFrame:
     """:func:`outcome` as text: measures × source and methods."""
     rows = outcome(result.table, result.parameters["seed"])
     numbers = rows[["mean", "low", "high"]].to_numpy(float)
-    text = [f"{mean:.2f} [{low:.2f}, {high:.2f}]" for mean, low, high in numbers]
+    text = [with_interval(*row) for row in numbers]
     table = rows.assign(text=text).pivot(index="measure", columns="image", values="text")
     return table.loc[list(BASES), ["source", *METHODS]]
 

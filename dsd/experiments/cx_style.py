@@ -15,6 +15,7 @@ from torch import Tensor
 from dsd.backbones import load_backbone
 from dsd.backbones.base import Backbone, Precision
 from dsd.data.views import Photographs
+from dsd.experiments.markdown import with_interval
 from dsd.experiments.provenance import Computed, Result, checkpoints
 from dsd.experiments.restorations import LOOKS
 from dsd.experiments.style import MEASURES, Width, draw_image, figure_width, pretty
@@ -254,7 +255,7 @@ def told(result: Result) -> pd.DataFrame:
     """:func:`outcome` as text: losses × methods."""
     rows = outcome(result.table, result.parameters["seed"])
     numbers = rows[["mean", "low", "high"]].to_numpy(float)
-    text = [f"{mean:.2f}" + ("" if np.isnan(low) else f" [{low:.2f}, {high:.2f}]") for mean, low, high in numbers]
+    text = [with_interval(*row) for row in numbers]
     return rows.assign(text=text).pivot(index="loss", columns="method", values="text").loc[list(JUDGES), list(METHODS)]
 
 

@@ -18,6 +18,7 @@ from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator, StrMethodFor
 from tqdm import tqdm
 
 from dsd.contextual import contextual
+from dsd.experiments.markdown import with_interval
 from dsd.experiments.provenance import Computed, Result
 from dsd.experiments.restorations import LOOKS
 from dsd.experiments.style import Width, figure_width, strip
@@ -169,7 +170,7 @@ def _best(grid: pd.DataFrame, measure: str, seed: int) -> Iterator[dict[str, Any
 def best(result: Result) -> pd.DataFrame:
     """Where each measure says that the sets are most alike: mean and standard deviation, with intervals, as text."""
     rows = result.table[result.table.kind.str.startswith("best")]
-    text = [f"{row.value:g} [{row.low:g}, {row.high:g}]" for row in rows.itertuples()]
+    text = [with_interval(*row, form="g") for row in rows[["value", "low", "high"]].to_numpy(float)]
     names = {"best mean": "mean", "best std": "standard deviation"}
     told = rows.assign(text=text, kind=rows.kind.replace(names))
     return told.pivot(index="measure", columns="kind", values="text").loc[list(MEASURES)]

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from dsd.experiments.catalogue import REPOSITORY
+from dsd.experiments.markdown import with_interval
 from dsd.experiments.provenance import Computed, Result
 from dsd.experiments.restorations import (
     LOOKS,
@@ -186,7 +187,7 @@ def _draw_all(axis: Axes, result: Result, values: pd.DataFrame) -> None:
         axis.scatter(values[label], spread, s=4, color="0.75", linewidth=0, zorder=1)
         axis.hlines(height, low, high, color="0.1", linewidth=1, zorder=2)
         axis.plot(mean, height, zorder=3, linestyle="none", markersize=5, **LOOKS[losses[label]])
-        text = f"{mean:.2f} [{low:.2f}, {high:.2f}]".replace("-", "−")
+        text = with_interval(mean, low, high)
         axis.annotate(text, (1, height), (3, 0), ("axes fraction", "data"), "offset points", va="center", fontsize=7)
     axis.axvline(of_all["mean"].to_dict()[TRUTH], color="0.3", linestyle="--", linewidth=0.8, zorder=0)
     axis.set_yticks(range(len(labels)), labels)

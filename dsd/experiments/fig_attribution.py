@@ -18,6 +18,7 @@ from dsd.backbones.base import Backbone, Precision
 from dsd.data.distortions import blur
 from dsd.data.views import Photographs
 from dsd.descriptor import dsd_norm
+from dsd.experiments.markdown import with_interval
 from dsd.experiments.provenance import Computed, Result
 from dsd.experiments.style import Width, draw_image, figure_width, pretty
 from dsd.quality.means import over_images
@@ -175,8 +176,7 @@ def caption(result: Result) -> str:
     spread = "; ".join(
         f"σ = {sigma:g}: "
         + ", ".join(
-            f"{name} {found.loc[(sigma, 'mean'), name]:.2f} "
-            f"[{found.loc[(sigma, 'low'), name]:.2f}, {found.loc[(sigma, 'high'), name]:.2f}]"
+            f"{name} {with_interval(*(found.loc[(sigma, end), name] for end in ('mean', 'low', 'high')))}"
             for name in map(str, found)
         )
         for sigma in done["sigmas"]

@@ -13,6 +13,7 @@ from dsd.backbones import load_backbone
 from dsd.backbones.base import Precision
 from dsd.data.imagenet_classes import kinds_of_views
 from dsd.data.views import Photographs
+from dsd.experiments.markdown import with_interval
 from dsd.experiments.provenance import Computed, Result, check_data
 from dsd.experiments.style import MEASURES, Width, draw_image, figure_width, pretty
 from dsd.quality.descriptors import DSD, GRAM, RGB, all_distances, encode_views
@@ -230,9 +231,9 @@ def caption(result: Result) -> str:
         means = of[of.minus.isna()].set_index("descriptor").value
         values = ", ".join(f"{descriptor} {means[descriptor]:.3f}" for descriptor in LOOKS)
         differences = " and ".join(
-            f"{row.value:+.3f} [{row.low:+.3f}, {row.high:+.3f}] above {row.minus}"
+            f"{with_interval(row.value, row.low, row.high, form='+.3f')} above {row.minus}"
             for row in of[of.minus.notna()].itertuples()
-        ).replace("-", "−")
+        )
         parts.append(f"{result.provenance['datasets'][role]['dataset']}: {values}; DSD is {differences}.")
     dsd, layer, size = rf"$\mathrm{{DSD}}_{{{done['alpha']:g}}}$", pretty(done["layers"][0]), done["patch_size"]
     return (

@@ -17,6 +17,7 @@ from dsd.backbones.receptive_field import receptive_fields
 from dsd.data.images import image_size
 from dsd.data.rated_sets import load_rated_sets
 from dsd.data.views import Photographs
+from dsd.experiments.markdown import with_interval
 from dsd.experiments.provenance import Computed, Images, Result
 from dsd.experiments.style import Width, figure_width, looks_of, pretty
 from dsd.experiments.tab1_tables import NETWORK_NAMES, set_name
@@ -174,13 +175,16 @@ def differences(result: Result, network: str) -> pd.DataFrame:
         network: its name.
     """
     rows = result.table[(result.table.weights == DIFFERENCE) & (result.table.network == network)]
-    rows = rows.assign(text=[_text(row) for row in rows.itertuples()], layer=rows.layer.map(pretty))
+    rows = rows.assign(
+        text=_texts(rows),
+        layer=rows.layer.map(pretty),
+    )
     rows = rows.assign(dataset=rows.dataset.map(set_name))
     return rows.pivot(index=["receptive_field", "layer"], columns=["kind", "dataset"], values="text")
 
 
-def _text(row: Any) -> str:
-    return f"{row.value:+.2f} [{row.low:+.2f}, {row.high:+.2f}]".replace("-", "−")
+def _texts(rows: pd.DataFrame) -> list[str]:
+    return [with_interval(*row, form="+.2f") for row in rows[["value", "low", "high"]].to_numpy(float)]
 
 
 def caption(result: Result) -> str:
@@ -189,7 +193,7 @@ def caption(result: Result) -> str:
     rows = result.table[result.table.fits & (result.table.weights == DIFFERENCE)]
     rows = rows[rows.network == done["backbone"]]
     deepest = [
-        (f"({letter}) {pretty(own.layer.iloc[-1])} {_text(own.iloc[-1])}")
+        (f"({letter}) {pretty(own.layer.iloc[-1])} {_texts(own)[-1]}")
         for letter, (kind, dataset) in zip("abcdefgh", panels_of(result), strict=False)
         if not (own := rows[(rows.kind == kind) & (rows.dataset == dataset)].sort_values("receptive_field")).empty
     ]

@@ -12,6 +12,7 @@ from matplotlib.ticker import LogLocator, NullLocator
 from dsd.backbones import load_backbone
 from dsd.backbones.base import Precision
 from dsd.data.rated_sets import load_rated_sets
+from dsd.experiments.markdown import with_interval
 from dsd.experiments.provenance import Computed, Result
 from dsd.experiments.restorations import LOOKS
 from dsd.experiments.style import MEASURES, Width, figure_width, pretty
@@ -87,7 +88,7 @@ def at_largest(result: Result, layer: str) -> pd.DataFrame:
     """What the largest shift does to each measure: `ROWS`' kinds, and the change of Pearson's correlation; by set."""
     rows = result.table[(result.table["shift"] == max(result.parameters["shifts"]))]
     rows = rows[rows.measure.isin(shown(result, layer)) & ~rows.kind.str.startswith("agreement")]
-    text = [f"{row.value:.2f} [{row.low:.2f}, {row.high:.2f}]".replace("-", "−") for row in rows.itertuples()]
+    text = [with_interval(*row) for row in rows[["value", "low", "high"]].to_numpy(float)]
     names = {"growth": "times its value", "copy": "called better than the reference", "pearson change": "change"}
     rows = rows.assign(text=text, kind=rows.kind.replace(names), dataset=rows.dataset.map(set_name))
     rows = rows.assign(measure=rows.measure.map(label))
@@ -141,7 +142,8 @@ def caption(result: Result) -> str:
     spread = "; ".join(
         f"{set_name(dataset)}: "
         + ", ".join(
-            f"{label(row.measure)} {row.value:+.2f} [{row.low:+.2f}, {row.high:+.2f}]" for row in rows.itertuples()
+            f"{label(row.measure)} {with_interval(row.value, row.low, row.high, form='+.2f')}"
+            for row in rows.itertuples()
         )
         for dataset, rows in changes[changes.measure.isin(told)].groupby("dataset", sort=False)
     )

@@ -20,7 +20,7 @@ from dsd.data.synthetic_2afc import write_synthetic
 from dsd.data.traditional import KINDS, distort
 from dsd.data.views import Photographs
 from dsd.experiments.catalogue import REPOSITORY
-from dsd.experiments.markdown import markdown_table
+from dsd.experiments.markdown import markdown_table, with_interval
 from dsd.experiments.output import environment, save_figure
 from dsd.experiments.provenance import Computed, Images, Result
 from dsd.experiments.style import Width, draw_image, figure_width, pretty
@@ -222,9 +222,7 @@ def printed(result: Result) -> pd.DataFrame:
     table = values_of(result) * 100
     subsets = table.columns.get_level_values("subset").unique()
     cells = {
-        subset: [
-            f"{value:.1f} [{low:.1f}, {high:.1f}]" for value, low, high in table.xs(subset, axis=1, level=1).values
-        ]
+        subset: [with_interval(*row, form=".1f") for row in table.xs(subset, axis=1, level=1).values]
         for subset in subsets
     }
     return pd.DataFrame(cells, index=[label(*row).replace("$", "") for row in table.index])

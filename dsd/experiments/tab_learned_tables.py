@@ -7,7 +7,7 @@ import pandas as pd
 from dsd.cite.latex import latex
 from dsd.experiments.catalogue import REPOSITORY
 from dsd.experiments.fig_networks import NAMES as NETWORKS
-from dsd.experiments.markdown import markdown_table
+from dsd.experiments.markdown import markdown_table, with_interval
 from dsd.experiments.output import environment
 from dsd.experiments.provenance import Result
 from dsd.experiments.tab1_tables import set_name
@@ -54,7 +54,7 @@ def differences(result: Result, statistic: str = "pearson") -> pd.DataFrame:
 
 
 def _as_text(rows: pd.DataFrame, columns: list[str], by: str) -> pd.DataFrame:
-    text = [f"{at.value:.2f} [{at.low:.2f}, {at.high:.2f}]" for at in rows[["value", "low", "high"]].itertuples()]
+    text = [with_interval(*row) for row in rows[["value", "low", "high"]].to_numpy(float)]
     names = [label(*place) for place in zip(rows.measure, rows.network, strict=True)]
     rows = rows.assign(text=text, name=names, dataset=rows.dataset.map(set_name))
     wide = rows.pivot(index=["dataset", "name"], columns=by, values="text")

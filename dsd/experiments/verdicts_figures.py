@@ -7,6 +7,7 @@ from dsd.data.imagenet_classes import imagenet_kinds
 from dsd.experiments.fig1_classes import changes
 from dsd.experiments.fig3_extremes import of_panel
 from dsd.experiments.fig4_matching import sharpness
+from dsd.experiments.markdown import with_interval
 from dsd.experiments.provenance import Result
 from dsd.experiments.style import pretty
 from dsd.experiments.verdict import DIRECTION, FITTED, LARGER, NOT, OTHER_DATA, UNDECIDED, Verdict, origin_of
@@ -76,7 +77,7 @@ def figure2(result: Result | None) -> Iterator[Verdict]:
     for layer in (*shallow, *deep):
         rows = {padding: own.loc[(layer, padding)] for padding in done["paddings"]}
         here = "; ".join(
-            f"Self/Random {row.ratio:.2f} [{row.ratio_low:.2f}, {row.ratio_high:.2f}], padding {padding}"
+            f"Self/Random {with_interval(row.ratio, row.ratio_low, row.ratio_high)}, padding {padding}"
             for padding, row in rows.items()
         )
         first = rows["zeros"]  # the paper's
@@ -115,8 +116,7 @@ def figure3(result: Result | None) -> Iterator[Verdict]:
             "–",
             "rank correlation with "
             + ", ".join(
-                f"{name} {value:.2f} [{ends.low[name]:.2f}, {ends.high[name]:.2f}]"
-                for name, value in statistics.items()
+                f"{name} {with_interval(value, ends.low[name], ends.high[name])}" for name, value in statistics.items()
             ),
             **origin_of(result),
             verdict={"texture, too": DIRECTION, "not decided": UNDECIDED}.get(what, NOT),

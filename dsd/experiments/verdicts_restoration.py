@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from dsd.experiments.fig10_grids import against_dsd
 from dsd.experiments.fig11_deblurring import differences
+from dsd.experiments.markdown import with_interval
 from dsd.experiments.provenance import Result
 from dsd.experiments.verdict import DIRECTION, NOT, UNDECIDED, Verdict, origin_of
 
@@ -32,7 +33,7 @@ def figure10(result: Result | None) -> Iterator[Verdict]:
         return
     more = against_dsd(result)
     here = "; ".join(
-        f"{row.Index} {row.mean:+.2f} [{row.low:+.2f}, {row.high:+.2f}], "
+        f"{row.Index} {with_interval(row.mean, row.low, row.high, form='+.2f')}, "
         + ("one seed" if row.seeds == 1 else f"± {row.std:.2f} over {row.seeds} seeds")
         for row in more.itertuples()
     )

@@ -9,6 +9,7 @@ import pandas as pd
 
 from dsd import paper
 from dsd.experiments.fig9_points import TRUTH, points_of
+from dsd.experiments.markdown import with_interval
 from dsd.experiments.provenance import Result
 from dsd.experiments.style import pretty
 from dsd.experiments.tab1_tables import correlations_of, set_name, sets_of, short
@@ -195,7 +196,7 @@ def figure9(result: Result | None) -> Iterator[Verdict]:
     lower = rows.index[(rows.niqe < row["niqe"]) & (rows.index != "DSD")].unique()
     which = f" (lower: {', '.join(map(str, lower))})" if len(lower) else ""
     here = (
-        f"NIQE {row['niqe']:.2f} [{row['niqe_low']:.2f}, {row['niqe_high']:.2f}], rank {1 + len(lower)} of "
+        f"NIQE {with_interval(row['niqe'], row['niqe_low'], row['niqe_high'])}, rank {1 + len(lower)} of "
         f"{rows.index.nunique()}{which}; SSIM {row['ssim']:.3f}; {'' if row['on_front'] else 'not '}on the front"
     )
     verdict = DIRECTION if len(lower) < AMONG_BEST else NOT
@@ -209,7 +210,7 @@ def _from_style(
     """DSD − Style: the paper's difference beside the noise of its trainings, ours beside that of images and seeds."""
     places = 3 if measure == "LPIPS" else 2
     spread = "one seed" if pd.isna(row["seed std"]) else f"± {row['seed std']:.{places}f} over {row['seeds']} seeds"
-    here = f"{row['mean']:+.{places}f} [{row['low']:+.{places}f}, {row['high']:+.{places}f}], {spread}"
+    here = f"{with_interval(row['mean'], row['low'], row['high'], form=f'+.{places}f')}, {spread}"
     number = f"{gap:+.{places}f} (Style − MSS: up to {noise:.{places}f})"
     same = DIRECTION if gap * row["mean"] > 0 else NOT
     verdict = same if row["beyond"] == "images and seeds" else UNDECIDED
