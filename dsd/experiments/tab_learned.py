@@ -70,6 +70,7 @@ def compute(
         ValueError: two sets have one name, or there is one reference only.
     """
     settings = dict(locals())
+    fittings = [Fitting(steps, batch, rate, dropout, seed + number) for number in range(seeds)]  # refuses at once
     first = _load(backbone, layers, weights, device)
     root = checkpoints("tab-learned", settings, first)
     found: dict[str, dict[tuple[str, str], Agreement]] = {}
@@ -92,7 +93,6 @@ def compute(
                 about = {"pairs": len(pairs), "measure": measure, "alpha": alpha, **network.provenance()}
                 channels = measure_channels(distance, pairs, place / "channels", about)
                 fixed = {"uniform": torch.ones(channels.shape[1])} | _published(measure, network, published)
-                fittings = [Fitting(steps, batch, rate, dropout, seed=seed + number) for number in range(seeds)]
                 values = _held_out(place, distance.widths, channels, pairs, sets, fixed, fittings, triplets)
                 for dataset, table in values.items():
                     columns = found.setdefault(dataset, {})

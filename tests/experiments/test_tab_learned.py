@@ -51,6 +51,12 @@ def test_published_weights():
     assert tab_learned._published("lpips", alexnet, "relu4_1")["published"].shape == (1152,)
 
 
+def test_refuses_settings_before_anything_is_measured(monkeypatch):
+    monkeypatch.setattr(tab_learned, "measure_channels", None)
+    with pytest.raises(ValueError, match="rate must be a finite number"):
+        tab_learned.compute(**PARAMETERS | {"rate": "1e-3"})
+
+
 def test_refuses_two_sets_of_one_name():
     with pytest.raises(ValueError, match="images must be of different sets, two are called known distortions"):
         tab_learned.compute(**PARAMETERS | {"images": ["embedded", "embedded"]})
