@@ -61,17 +61,17 @@ def figure11(result: Result | None) -> Iterator[Verdict]:
         return
     table = differences(result)
     parts = [
-        f"{name}: {measure} {row.loc[measure, 'mean']:+.2f} [{row.loc[measure, 'low']:+.2f}, "
-        f"{row.loc[measure, 'high']:+.2f}]".replace("-", "−")
+        f"{name}: {measure} {with_interval(*row.loc[measure, ['mean', 'low', 'high']], form='+.3f')}"
         for name, row in table.iterrows()
         for measure in ("LPIPS", "NIQE")
         if measure in table and row.loc[measure].notna().all()
     ]
     many = [name for name, about in result.provenance["datasets"].items() if about["count"] >= MANY]
     niqe = table["NIQE"].loc[many]
-    verdict = UNDECIDED
-    if many and ((niqe.high < 0).all() or (niqe.low > 0).any()):
-        verdict = DIRECTION if (niqe.high < 0).all() else NOT
+    lower, higher = niqe.high < 0, niqe.low > 0
+    verdict = UNDECIDED  # also where sets disagree
+    if many and (lower.all() or (higher.any() and not lower.any())):
+        verdict = DIRECTION if lower.all() else NOT
     here = f"DSD − Style: {'; '.join(parts)}"
-    why = "NIQE stands for sharpness; ghosts are not measured; short trainings"
+    why = "NIQE stands for sharpness; ghosts are not measured; short trainings, one seed"
     yield Verdict(item, says, "–", here, **origin_of(result), verdict=verdict, why=why)

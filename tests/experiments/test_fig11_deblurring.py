@@ -137,9 +137,17 @@ def test_verdicts(made, shift, verdict):
     table.loc[dsd, "NIQE"] += noise[dsd] if math.isnan(shift) else shift
     (row,) = verdicts_restoration.figure11(replace(made, table=table))
     assert row.verdict == verdict
-    assert "BSDS shaken: LPIPS −0.01 [−0.01, −0.01]; BSDS shaken: NIQE " in row.here
+    assert "BSDS shaken: LPIPS −0.010 [−0.010, −0.010]; BSDS shaken: NIQE " in row.here
     assert "Levin: LPIPS" not in row.here
     assert row.same_data == "no"
+
+
+def test_sets_that_disagree_decide_nothing(made):
+    """As here: DSD's NIQE is higher than Style's on one set, and lower on another."""
+    table = made.table.copy()
+    table.loc[(table.label == "DSD") & (table.set == "Levin"), "NIQE"] += 1
+    (row,) = verdicts_restoration.figure11(replace(made, table=table))
+    assert row.verdict == "not decided"
 
 
 def test_there_is_no_verdict_without_a_result():
