@@ -8,7 +8,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -81,7 +81,7 @@ def machine() -> str:
     return f"{cpu}, {torch.get_num_threads()} threads of {os.cpu_count()} cores{gpu}, torch {torch.__version__}"
 
 
-def write(script: str, rows: list[dict[str, object]]) -> None:
+def write(script: str, rows: Sequence[Mapping[str, object]]) -> None:
     """Print the rows and keep them as a CSV beside the script."""
     table = pd.DataFrame(rows).assign(machine=machine())
     print(table.drop(columns="machine").to_string(index=False))
