@@ -67,7 +67,7 @@ def compute(
         run = replace(variant, seed=variant.seed + seed)
         for far in misaligned:
             alone = with_loss_alone(base, run.loss, run.layer, run.seed, run.backbone)
-            settings = replace(alone, data=replace(base.data, misaligned=far))
+            settings = replace(alone, data=replace(base.data, misaligned=far, margin=max(misaligned)))
             place, label = root / f"{run.name}-{far}", loss_label(run)
             tables.append(_tidy(run_scores(settings, place, sets, device=device), label, far, run.seed))
             images.setdefault(picture_name(shown, f"{label} {far}"), crop_of(place, name, image))

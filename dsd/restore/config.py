@@ -64,6 +64,9 @@ class DataConfig:
     """Of noisy images: standard deviation of the noise, in values from 0 to 1."""
     misaligned: int = 0
     """Of noisy images: how far away their clean crops may be in each direction, in pixels."""
+    margin: int | None = None
+    """Of noisy images: pixels between their crops and the photograph's borders, at least `misaligned`; null: as
+    many."""
     side: int = 64
     """Of a clean crop, in pixels."""
     batch: int = 8
@@ -91,6 +94,8 @@ class DataConfig:
         if check_number(self.noise_std, "data.noise_std") > 1:
             raise ValueError(f"data.noise_std must be at most 1, as values are from 0 to 1; got {self.noise_std!r}")
         check_integer(self.misaligned, "data.misaligned", 0)
+        if self.margin is not None:
+            check_integer(self.margin, "data.margin", self.misaligned)
         check_integer(self.side, "data.side", 1)
         check_integer(self.batch, "data.batch", 1)
         if self.pool is not None:
@@ -171,8 +176,8 @@ class Config:
             raise ValueError(
                 f"data.side must be a multiple of network.scale, {self.network.scale}; got {self.data.side}"
             )
-        if self.data.misaligned and (self.task != "denoise" or self.data.degraded):
-            raise ValueError("data.misaligned must be 0 but for denoise without data.degraded")
+        if (self.data.misaligned or self.data.margin) and (self.task != "denoise" or self.data.degraded):
+            raise ValueError("data.misaligned and data.margin must be 0 but for denoise without data.degraded")
         if {"div2k": "sr", "reds": "deblur"}.get(self.data.layout, self.task) != self.task:
             raise ValueError(f"data.layout {self.data.layout} is not for {self.task}")
         check_integer(self.steps, "steps", 1)

@@ -31,12 +31,14 @@ class Noisy(WithMargin):
 
     Both directions of the way from the noisy to the clean crop are drawn evenly from −`misaligned` to `misaligned`
     pixels. So, with 0, each pixel has its clean value as a target; with as many pixels as a crop is wide, both share a
-    quarter of their area on average. Crops lie at least `misaligned` pixels from the photograph's borders.
+    quarter of their area on average. Noisy crops lie at least `margin` pixels from the photograph's borders.
 
     Args:
         paths: photographs, which are decoded at once and kept in 8 bits.
         noise_std: standard deviation of the noise, in sRGB values from 0 to 1.
         misaligned: the longest way in each direction, in pixels.
+        margin: in pixels, at least `misaligned`; None: as much. Sources of one margin have their noisy crops from the
+            same places, however misaligned they are.
         quiet: show no progress.
 
     Raises:
@@ -54,10 +56,18 @@ class Noisy(WithMargin):
     """
 
     def __init__(
-        self, paths: Sequence[Path], *, noise_std: float = NOISE_STD, misaligned: int = 0, quiet: bool = False
+        self,
+        paths: Sequence[Path],
+        *,
+        noise_std: float = NOISE_STD,
+        misaligned: int = 0,
+        margin: int | None = None,
+        quiet: bool = False,
     ) -> None:
         self.noise_std = check_number(noise_std, "noise_std")
-        super().__init__(paths, check_integer(misaligned, "misaligned", 0), "the misalignment", quiet=quiet)
+        self.misaligned = check_integer(misaligned, "misaligned", 0)
+        margin = misaligned if margin is None else check_integer(margin, "margin", misaligned)
+        super().__init__(paths, margin, "the misalignment", quiet=quiet)
 
     def crop(self, index: int, side: int, random: np.random.Generator) -> tuple[Tensor, Tensor]:
         """One pair of a photograph, noisy and clean: the places are drawn evenly.
@@ -70,7 +80,7 @@ class Noisy(WithMargin):
         Returns:
             Two float32 (3, side, side) in [0, 1].
         """
-        far, around = self.margin, self.around(index, side, random)
-        top, left = (int(random.integers(2 * far + 1)) for _ in range(2))
-        x = with_noise(around[:, far : far + side, far : far + side], self.noise_std, random)
+        at, far, around = self.margin, self.misaligned, self.around(index, side, random)
+        top, left = (at - far + int(random.integers(2 * far + 1)) for _ in range(2))
+        x = with_noise(around[:, at : at + side, at : at + side], self.noise_std, random)
         return x, around[:, top : top + side, left : left + side]

@@ -29,7 +29,8 @@ def make_pairs(config: Config, *, quiet: bool = False) -> tuple[Pairs, list[Path
     if config.task != "sr" and data.layout == "folders" and not data.degraded:
         paths = [path for folder in data.images for path in _images(folder)]
         if config.task == "denoise":
-            return Noisy(paths, noise_std=data.noise_std, misaligned=data.misaligned, quiet=quiet), paths
+            noisy = Noisy(paths, noise_std=data.noise_std, misaligned=data.misaligned, margin=data.margin, quiet=quiet)
+            return noisy, paths
         return Shaken(paths, blur=data.blur, quiet=quiet), paths
     sets = training_sets(config)
     paths = [path for one in sets for pair in one.items.values() for path in pair if path is not None]

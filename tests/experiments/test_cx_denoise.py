@@ -62,6 +62,7 @@ def test_each_network_is_trained_tested_and_shown(parameters_of, tmp_path):
     for name, losses, far in (("dsd-relu2_2-0-3", {"dsd"}, 3), ("l1-0-0", {"rec"}, 0)):
         run = load_config(tmp_path / "runs" / name / "config.yaml")
         assert (run.task, set(run.losses), run.data.misaligned, run.steps) == ("denoise", losses, far, 2)
+        assert run.data.margin == 3  # of all: the noisy crops are the same
     scores = pd.read_csv(tmp_path / "runs" / "dsd-relu2_2-0-3" / "scores.csv")
     own = table[(table.label == "DSD") & (table.misaligned == 3)]
     assert own.PSNR.tolist() == pytest.approx(scores.psnr_y_authors.tolist(), rel=1e-4)

@@ -34,6 +34,21 @@ def test_clean_crops_lie_as_far_away_as_said(tmp_path):
     assert len({tuple(way) for way in ways}) > 20  # both directions, each by itself
 
 
+def test_one_margin_is_one_set_of_noisy_places(tmp_path):
+    rows, columns = np.mgrid[:40, :36].astype(np.uint8)
+    Image.fromarray(np.stack([rows, columns, rows], axis=2)).save(tmp_path / "x.png")
+    sources = [Noisy([tmp_path / "x.png"], noise_std=0, misaligned=far, margin=9, quiet=True) for far in (0, 2, 9)]
+    places = set()
+    for seed in range(200):
+        (x, y), *others = (source.crop(0, 8, rng(seed)) for source in sources)
+        assert torch.equal(x, y)
+        for far, (noisy, clean) in zip((2, 9), others, strict=True):
+            assert torch.equal(noisy, x)
+            assert (255 * (clean - noisy)[:2]).round().abs().max() <= far
+        places.add((255 * x[0, 0, 0]).round().int().item())
+    assert places == set(range(9, 40 - 9 - 8 + 1))
+
+
 def test_a_pair_follows_from_its_generator(paths):
     pairs = Noisy(paths, misaligned=2, quiet=True)
     for a, b in zip(pairs.crop(0, 16, rng(3)), pairs.crop(0, 16, rng(3)), strict=True):
@@ -62,5 +77,7 @@ def test_errors(paths):
         Noisy(paths, noise_std=-1)
     with pytest.raises(ValueError, match=r"misaligned must be an integer of at least 0, got 0\.5"):
         Noisy(paths, misaligned=0.5)
+    with pytest.raises(ValueError, match="margin must be an integer of at least 4, got 3"):
+        Noisy(paths, misaligned=4, margin=3)
     with pytest.raises(ValueError, match="paths must hold at least one photograph"):
         Noisy([])

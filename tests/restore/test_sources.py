@@ -127,7 +127,9 @@ def test_photographs_of_denoising_get_the_noise_and_the_way_that_the_settings_sa
     assert isinstance(pairs, Noisy)
     assert paths == [root / "a/x.png"]
     assert (x - y).abs().mean() < 0.02
-    *_, (x, y) = crop_of(config_of(data | {"misaligned": 4}, **DENOISE))
+    pairs, _, (x, y) = crop_of(config_of(data | {"misaligned": 4, "margin": 5}, **DENOISE))
+    assert isinstance(pairs, Noisy)
+    assert (pairs.misaligned, pairs.margin) == (4, 5)
     assert (x - y).abs().mean() > 0.1
 
 
