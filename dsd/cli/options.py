@@ -22,7 +22,10 @@ def score(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("images", nargs="?", type=Path, metavar="IMAGES", help="image or folder, without a reference")
     parser.add_argument("--reference", type=Path, help="image or folder")
     parser.add_argument("--distorted", type=Path, help="image or folder")
-    parser.add_argument("--metrics", help="names separated by commas, see `dsd metrics` (dsd; of IMAGES: q_dsd)")
+    parser.add_argument(
+        "--metrics",
+        help="names separated by commas, see `dsd metrics`; or files of `dsd train lpips` (dsd; of IMAGES: q_dsd)",
+    )
     parser.add_argument(
         "--out",
         type=Path,

@@ -104,8 +104,8 @@ def command_line() -> argparse.ArgumentParser:
             "lpips",
             help="weights of a network's channels, for LPIPS or DSD, from what people judged",
             description="Train LPIPS, or DSD with a weight for each channel, on triplets that people judged (BAPPS, "
-            "PieAPP) or images that they rated. The same command goes on from its last checkpoint. In Python: "
-            "dsd.learned.distance.load_distance(FILE).",
+            "PieAPP) or images that they rated. The same command goes on from its last checkpoint. `dsd score "
+            "--metrics FILE` uses what it wrote.",
         )
     )
     for task, words in (("sr", "super-resolution"), ("deblur", "deblurring"), ("denoise", "denoising")):

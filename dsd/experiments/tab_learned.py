@@ -15,6 +15,7 @@ from torch import Tensor
 
 from dsd.backbones import available_layers, load_backbone
 from dsd.backbones.base import Backbone
+from dsd.checks import check_integer
 from dsd.data.rated import RatedImages
 from dsd.data.rated_sets import load_rated
 from dsd.experiments.provenance import Computed, Result, checkpoints
@@ -22,16 +23,17 @@ from dsd.experiments.style import Width, figure_width, pretty
 from dsd.experiments.tab1_tables import set_name
 from dsd.experiments.tab_learned_tables import KINDS, label, values_of
 from dsd.learned.channels import Pairs, measure_channels, pairs_of
-from dsd.learned.distance import MEASURES, make_distance
-from dsd.learned.held_out import LEARNED, folds, learn, scores, summarise_heads
+from dsd.learned.held_out import LEARNED, Fold, balance, folds, learn, scores, summarise_heads
 from dsd.learned.train import Fitting
 from dsd.learned.triplets import judged
 from dsd.quality.evaluate import KEYS, Agreement, agreement
+from dsd.quality.learned import MEASURES, make_distance
 from dsd.quality.lpips import HEADS, read_heads
 
 LOOKS: dict[str, dict[str, Any]] = {
     "published": {"color": "0.1", "marker": "s", "markerfacecolor": "white"},
     "uniform": {"color": "0.45", "marker": "o", "markerfacecolor": "white"},
+    "balanced": {"color": "0.45", "marker": "v", "markerfacecolor": "white"},
     "layers": {"color": "#3B6FB6", "marker": "^"},
     "channels": {"color": "#B8442E", "marker": "D"},
     "shuffled": {"color": "0.6", "marker": "x"},
@@ -70,9 +72,9 @@ def compute(
         ValueError: two sets have one name, or there is one reference only.
     """
     settings = dict(locals())
+    check_integer(seeds, "seeds", 1)
     fittings = [Fitting(steps, batch, rate, dropout, seed + number) for number in range(seeds)]  # refuses at once
     first = _load(backbone, layers, weights, device)
-    root = checkpoints("tab-learned", settings, first)
     found: dict[str, dict[tuple[str, str], Agreement]] = {}
     used = []
     with tempfile.TemporaryDirectory() as folder:
@@ -83,6 +85,9 @@ def compute(
             if rated.name in sets:
                 raise ValueError(f"images must be of different sets, two are called {rated.name}")
             sets[rated.name] = rated
+        data = {name: rated.provenance() for name, rated in sets.items()}
+        root = checkpoints("tab-learned", settings | {"data": data}, first)
+        split = {fitting: list(folds([*sets.values()], triplets, fitting.seed)) for fitting in fittings}
         for name in [backbone, *networks]:
             network = first if name == backbone else _load(name, layers, "auto", device)
             used.append(network.provenance())
@@ -93,7 +98,7 @@ def compute(
                 about = {"pairs": len(pairs), "measure": measure, "alpha": alpha, **network.provenance()}
                 channels = measure_channels(distance, pairs, place / "channels", about)
                 fixed = {"uniform": torch.ones(channels.shape[1])} | _published(measure, network, published)
-                values = _held_out(place, distance.widths, channels, pairs, sets, fixed, fittings, triplets)
+                values = _held_out(place, distance.widths, channels, pairs, sets, fixed, split)
                 for dataset, table in values.items():
                     columns = found.setdefault(dataset, {})
                     columns[measure, name] = agreement(table, sets[dataset], bandwidth=1, seed=seed)
@@ -108,7 +113,8 @@ def _load(name: str, layers: Sequence[str], weights: str, device: str) -> Backbo
 def _published(measure: str, network: Backbone, layer: str) -> dict[str, Tensor]:
     """LPIPS 0.1's weights; of DSD the one layer that the paper has, ``{}`` where the network has no such thing."""
     if measure == "lpips":
-        return {"published": read_heads(network.backbone_name)} if network.backbone_name in HEADS else {}
+        whole = network.layers == tuple(network.strides)
+        return {"published": read_heads(network.backbone_name)} if whole and network.backbone_name in HEADS else {}
     if layer not in network.layers:
         return {}
     widths = make_distance("dsd", network).widths
@@ -122,23 +128,21 @@ def _held_out(
     pairs: Pairs,
     sets: Mapping[str, RatedImages],
     fixed: Mapping[str, Tensor],
-    fittings: Sequence[Fitting],
-    most: int,
+    split: Mapping[Fitting, Sequence[Fold]],
 ) -> dict[str, pd.DataFrame]:
     """{set: `reference`, `distorted`, and a column for each kind of weights, "channels 0" of the first seed}."""
     references = [reference for rated in sets.values() for reference in rated.images()]
     heads = {kind: dict.fromkeys(references, weights) for kind, weights in fixed.items()}
-    for fitting in fittings:
-        for number, fold in enumerate(folds([*sets.values()], most, fitting.seed)):
+    heads["balanced"] = {fold.reference: balance(widths, channels, pairs, fold) for fold in next(iter(split.values()))}
+    for fitting, own in split.items():
+        for number, fold in enumerate(own):
             for kind in LEARNED:
                 run = place / f"{kind}-{fitting.seed}-{number}"
                 found = learn(run, widths, channels, pairs, fold, fitting, kind)
                 heads.setdefault(f"{kind} {fitting.seed}", {})[fold.reference] = found
     tables = {}
     for dataset, rated in sets.items():
-        columns = [
-            scores(channels, pairs, own, rated).set_index(KEYS).value.rename(name) for name, own in heads.items()
-        ]
+        columns = [scores(channels, pairs, at, rated).set_index(KEYS).value.rename(name) for name, at in heads.items()]
         tables[dataset] = pd.concat(columns, axis=1).reset_index()
     return tables
 
@@ -186,9 +190,9 @@ def caption(result: Result) -> str:
     done = result.parameters
     sets = " and ".join(data["summary"] for data in result.provenance["datasets"].values())
     weights = (
-        f"as published (LPIPS 0.1; DSD at {pretty(done['published'])} alone), all 1, or learned in {done['steps']} "
-        "steps of LPIPS's ranking loss: one for each layer, one for each channel, or one for each channel from answers "
-        "that were dealt out at random"
+        f"as published (LPIPS 0.1; DSD at {pretty(done['published'])} alone), all 1, such that layers give equal parts, "
+        f"or learned in {done['steps']} steps of LPIPS's ranking loss: one for each layer, one for each channel, or one "
+        "for each channel from answers that were dealt out at random"
     )
     return (
         f"Pearson correlation with human preference of LPIPS and of DSD ($\\alpha$ = {done['alpha']:g}), each a "

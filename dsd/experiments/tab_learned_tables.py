@@ -17,6 +17,7 @@ STATISTICS = {"pearson": "Pearson correlation", "agreement": "Share of pairs"}
 KINDS = {
     "published": "as published",
     "uniform": "all weights 1",
+    "balanced": "layers equal",
     "layers": "learned, by layer",
     "channels": "learned, by channel",
     "shuffled": "learned from shuffled answers",

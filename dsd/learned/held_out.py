@@ -10,24 +10,26 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from dsd.checks import check_integer
 from dsd.data.bapps import Judgement
 from dsd.data.rated import RatedImages
+from dsd.data.same import same_photographs
 from dsd.learned.channels import Pairs
-from dsd.learned.distance import MEASURES
 from dsd.learned.ranking import Learner
 from dsd.learned.train import Fitting, fit, measured
 from dsd.learned.triplets import judged
 from dsd.quality.evaluate import Agreement
+from dsd.quality.learned import MEASURES
 from dsd.quality.resampling import interval
 from dsd.training import Process
 
-KINDS = ("published", "uniform", "layers", "channels", "shuffled")  # of weights
+KINDS = ("published", "uniform", "balanced", "layers", "channels", "shuffled")  # of weights
 LEARNED = ("layers", "channels", "shuffled")
 STATISTICS = ("pearson", "agreement")
 MORE = "DSD − LPIPS"
 COMPARED = (  # what is subtracted from what
-    *(("channels", "uniform"), ("layers", "uniform"), ("channels", "layers")),
-    *(("channels", "published"), ("channels", "shuffled")),
+    *(("channels", other) for other in ("balanced", "layers", "published", "uniform", "shuffled")),
+    ("layers", "balanced"),
 )
 
 
@@ -36,11 +38,13 @@ class Fold:
     """A reference that is held out, and triplets of all others."""
 
     reference: Path
+    same: frozenset[Path]
+    """All references that show the same photograph: none of them is learned from."""
     triplets: Sequence[Judgement]
 
 
 def folds(sets: Sequence[RatedImages], most: int, seed: int) -> Iterator[Fold]:
-    """One fold for each reference of all sets.
+    """One fold for each reference of all sets. With it goes what shows the same photograph in another set.
 
     Shares of a set are made of the pairs that are learned from alone: see :func:`.judged`.
 
@@ -50,11 +54,15 @@ def folds(sets: Sequence[RatedImages], most: int, seed: int) -> Iterator[Fold]:
         seed: of the draw.
 
     Raises:
-        ValueError: there is one reference only, so nothing to learn from.
+        ValueError: there is one photograph only, so nothing to learn from; `most` is no integer of at least 1.
     """
+    check_integer(most, "triplets", 1)
     references = [reference for rated in sets for reference in rated.images()]
-    if len(references) < 2:
-        raise ValueError(f"sets must have at least two references, to hold one out; got {len(references)}")
+    same = same_photographs(references)
+    if len(set(same.values())) < 2:
+        raise ValueError(
+            f"sets must have references of at least two photographs, to hold one out; got {len(references)} of one"
+        )
     random = np.random.default_rng(seed)
     drawn = []
     for rated in sets:
@@ -64,14 +72,18 @@ def folds(sets: Sequence[RatedImages], most: int, seed: int) -> Iterator[Fold]:
         chosen = [n for numbers in own.values() for n in sorted(random.permutation(numbers)[:most])]
         drawn.append(replace(rated, pairs=[rated.pairs[n] for n in chosen]))
     for reference in references:
-        left = [replace(rated, pairs=[p for p in rated.pairs if p.reference != reference]) for rated in drawn]
-        yield Fold(reference, [at for rated in left if rated.pairs for at in judged(rated).judgements])
+        out = same[reference]
+        left = [replace(rated, pairs=[p for p in rated.pairs if p.reference not in out]) for rated in drawn]
+        yield Fold(reference, out, [at for rated in left if rated.pairs for at in judged(rated).judgements])
 
 
 def learn(
     out: Path, widths: Mapping[str, int], channels: Tensor, pairs: Pairs, fold: Fold, fitting: Fitting, kind: str
 ) -> Tensor:
-    """Weights (K,) that were learned from the triplets of a fold.
+    """Weights (K,) that were learned from the triplets of a fold. Their distances are 1 on average there.
+
+    Otherwise G could give each fold a scale of its own, and a correlation over references of several folds would
+    suffer.
 
     Args:
         out: folder of the run, which goes on where it was stopped.
@@ -94,7 +106,22 @@ def learn(
     about: dict[str, Any] = {"kind": kind, "reference": fold.reference.name, "channels": tuple(channels.shape)}
     fit(out, learner, measured(channels, pairs, triplets), fitting, about, Process("cpu"))
     heads = learner.heads()
+    heads = heads / (_others(channels, pairs, fold) @ heads).mean()
     return torch.repeat_interleave(heads, torch.tensor(own)) if kind == "layers" else heads
+
+
+def balance(widths: Mapping[str, int], channels: Tensor, pairs: Pairs, fold: Fold) -> Tensor:
+    """Weights (K,) with which layers give equal parts of the distance, which is 1 on average: where learning begins.
+
+    Args:
+        widths, channels, pairs, fold: as of :func:`learn`. Nothing is learned from what people said.
+    """
+    parts = _others(channels, pairs, fold).mean(dim=0).split([*widths.values()])
+    return torch.cat([torch.full_like(part, 1 / (len(parts) * part.sum().item())) for part in parts])
+
+
+def _others(channels: Tensor, pairs: Pairs, fold: Fold) -> Tensor:
+    return channels[torch.tensor([reference not in fold.same for reference, _ in pairs])]
 
 
 def scores(channels: Tensor, pairs: Pairs, heads: Mapping[Path, Tensor], rated: RatedImages) -> pd.DataFrame:

@@ -17,9 +17,9 @@ from dsd.checks import check_choice, check_integer, check_number
 from dsd.data.bapps import Judgement
 from dsd.learned.batches import Batches, Measured, Patches, Triplets
 from dsd.learned.channels import Pairs, measure_channels, pairs_of
-from dsd.learned.distance import MEASURES, Measure, make_distance
 from dsd.learned.ranking import Learner
 from dsd.learned.triplets import load_triplets
+from dsd.quality.learned import MEASURES, Measure, make_distance
 from dsd.training import Process, Training, process_group
 
 Variant = Literal["lin", "tune", "scratch"]

@@ -120,6 +120,13 @@ NO_REFERENCE: Mapping[str, MetricInfo] = {
     ),
 }
 
+LEARNED = MetricInfo("weights of channels that `dsd train lpips` learned", _LPIPS, "dsd.quality.learned:load_distance")
+
+
+def find_metric(name: str) -> MetricInfo:
+    """What is known of a measure: by its name, or, of a learned one, by its file's, which ends in .safetensors."""
+    return LEARNED if name.endswith(".safetensors") else {**METRICS, **NO_REFERENCE}[name]
+
 
 def list_metrics() -> list[str]:
     """Names that :func:`dsd.create_metric` takes: measures with a reference first, then those without.
@@ -142,9 +149,9 @@ def check_applicable(names: Sequence[str], layers: str | None, alphas: str | Non
     Raises:
         ValueError: an option that no measure has a use for.
     """
-    if layers is not None and not any(METRICS[name].layers for name in names):
+    if layers is not None and not any(find_metric(name).layers for name in names):
         raise ValueError(f"none of {', '.join(names)} has layers, got {layers}")
-    if alphas is not None and not any(METRICS[name].alphas for name in names):
+    if alphas is not None and not any(find_metric(name).alphas for name in names):
         raise ValueError(f"none of {', '.join(names)} has alphas that can be changed, got {alphas}")
 
 
@@ -152,14 +159,18 @@ def check_names(names: Sequence[str], valid: Mapping[str, MetricInfo] = METRICS)
     """Refuse names of no measure, or of none of this kind.
 
     Args:
-        names: of measures.
+        names: of measures; files of learned ones, which have a reference.
         valid: `METRICS`, which have a reference, or `NO_REFERENCE`.
 
     Raises:
         ValueError: an unknown one, or one of the other kind; the message lists the valid ones.
     """
-    if unknown := [str(name) for name in names if not isinstance(name, str) or name not in list_metrics()]:
-        raise ValueError(f"unknown metric {', '.join(unknown)}; valid ones: {', '.join(list_metrics())}")
-    if others := [name for name in names if name not in valid]:
+    learned = [name for name in names if isinstance(name, str) and name.endswith(".safetensors")]
+    if unknown := [str(name) for name in names if name not in [*list_metrics(), *learned]]:
+        raise ValueError(
+            f"unknown metric {', '.join(unknown)}; valid ones: {', '.join(list_metrics())}, or a .safetensors file of "
+            "`dsd train lpips`"
+        )
+    if others := [name for name in names if name not in ([*valid, *learned] if valid is METRICS else valid)]:
         use = "no reference" if valid is METRICS else "a reference"
         raise ValueError(f"{', '.join(others)} takes {use}; with these images only {', '.join(valid)} can be used")

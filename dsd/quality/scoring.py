@@ -14,7 +14,7 @@ from dsd.checks import check_images
 from dsd.data.images import load_image
 from dsd.losses.base import FeatureLoss, check_pair, encode_together
 from dsd.quality.groups import values_of
-from dsd.quality.metrics import METRICS, NO_REFERENCE, check_applicable, check_names
+from dsd.quality.metrics import LEARNED, NO_REFERENCE, check_applicable, check_names, find_metric
 from dsd.quality.no_reference import NoReferenceSet
 
 Images = Tensor | str | Path
@@ -24,7 +24,7 @@ class MetricSet(nn.Module):
     """Several full-reference measures, for which the network runs once.
 
     Args:
-        names: out of :func:`dsd.list_metrics`.
+        names: out of :func:`dsd.list_metrics`; or files of `dsd train lpips`, which have networks of their own.
         backbone: of measures on deep features: a name out of `dsd.BACKBONES`, or a network.
         layers: of measures on deep features. None: each measure's own, or all of a network that lacks one of these.
         alphas: of ``dsd``, whose values for each are added up. None: 2.
@@ -56,7 +56,7 @@ class MetricSet(nn.Module):
     ) -> None:
         super().__init__()
         check_names(names)
-        deep = {name: METRICS[name] for name in names if METRICS[name].layers}
+        deep = {name: info for name in names if (info := find_metric(name)).layers}
         names_layers = isinstance(layers, Sequence) and all(isinstance(layer, str) for layer in layers)
         if layers is not None and (not names_layers or isinstance(layers, str) or not layers):
             raise ValueError(f"layers must be a sequence of layer names, got {layers!r}")
@@ -68,6 +68,7 @@ class MetricSet(nn.Module):
         self.names = tuple(dict.fromkeys(names))
         self.losses = nn.ModuleDict()
         self.functions: dict[str, Callable[[Tensor, Tensor], Tensor]] = {}
+        self.learned: dict[str, dict[str, Any]] = {}
         self.register_buffer("_place", torch.empty(0), persistent=False)
         if isinstance(backbone, Backbone):
             if weights != "auto" or precision != "float32":
@@ -82,7 +83,10 @@ class MetricSet(nn.Module):
                 every = tuple({layer: None for some in wanted.values() for layer in some})
                 backbone = load_backbone(backbone, every, weights, precision=precision, device=self.device)
         for name in self.names:
-            info = METRICS[name]
+            info = find_metric(name)
+            if info is LEARNED:
+                self.functions[name], self.learned[name] = resolve_name(info.make)(name, weights, device=self.device)
+                continue
             if name not in deep:
                 self.functions[name] = resolve_name(info.make)(self.device)
                 continue
@@ -104,7 +108,7 @@ class MetricSet(nn.Module):
         measures = {
             name: {"layers": list(loss.layer_weights), "scales": list(loss.scales)} for name, loss in losses.items()
         }
-        return {**network, "measures": measures}
+        return {**network, "measures": measures | self.learned}
 
     def forward(
         self, distorted: Images, reference: Images, failed: MutableMapping[str, str] | None = None
@@ -158,7 +162,7 @@ class Metric(nn.Module):
         super().__init__()
         self.metrics = metrics
         (self.name,) = metrics.names
-        self._info = {**METRICS, **NO_REFERENCE}[self.name]
+        self._info = find_metric(self.name)
 
     @property
     def higher_is_better(self) -> bool:
@@ -206,7 +210,7 @@ def create_metric(
     """A measure by its name; call it with distorted images and, if it takes any, their references; tensors or paths.
 
     Args:
-        name: out of :func:`dsd.list_metrics`.
+        name: out of :func:`dsd.list_metrics`; or a file of `dsd train lpips`, which has a network of its own.
         backbone: of a measure on deep features: a name out of `dsd.BACKBONES`, or a network.
         layers: of a measure on deep features. None: the measure's own, or all of a network that lacks one of these.
         alphas: of ``dsd``, whose values for each are added up. None: 2.

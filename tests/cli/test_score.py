@@ -535,6 +535,7 @@ ALONE_OR_PAIRS = "give --reference and --distorted, or IMAGES alone for measures
         (["noisy", "--metrics", "dsd,psnr"], "dsd, psnr takes a reference; with these images only q_dsd, q_dsd4, "),
         (["noisy", "--metrics", "q_dsd,psnr"], "psnr takes a reference; with these images only q_dsd, q_dsd4, "),
         (["noisy", "--metrics", "q_dsd8"], "unknown metric q_dsd8; valid ones: dsd, "),
+        (["noisy", "--metrics", "x.safetensors"], "x.safetensors takes a reference; with these images only q_dsd, "),
         (["noisy", "--metrics", "q_dsd,"], "--metrics must be names separated by commas, got 'q_dsd,'"),
         (
             ["--reference", "sharp", "--distorted", "noisy", "--metrics", "psnr,q_dsd"],

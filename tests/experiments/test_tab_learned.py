@@ -23,7 +23,7 @@ def result():
 
 def test_both_measures_have_every_kind_of_weights(result):
     table = result.table.query("kind == 'pearson' and minus == ''")
-    kinds = ["uniform", "layers", "channels", "shuffled"]
+    kinds = ["uniform", "balanced", "layers", "channels", "shuffled"]
     found = {measure: list(rows.heads) for measure, rows in table.groupby("measure")}
     assert found == {"lpips": kinds, "dsd": ["published", *kinds]}
     learned = table[table.heads == "channels"]

@@ -4,12 +4,12 @@ import numpy as np
 from PIL import Image
 
 
-def write_rated(folder, levels=(10, 20, 40, 80), size=(40, 48)):
+def write_rated(folder, levels=(10, 20, 40, 80), size=(40, 48), seed=0):
     """ratings.csv, whose score is the noise; higher is worse."""
     rows = ["reference,distorted,score"]
     folder.mkdir(parents=True, exist_ok=True)
     for number in range(2):
-        random = np.random.default_rng(number)
+        random = np.random.default_rng([seed, number])
         clean = random.integers(60, 200, (*size, 3))
         Image.fromarray(clean.astype(np.uint8)).save(folder / f"ref{number}.png")
         for level in levels:

@@ -5,9 +5,10 @@ import pandas as pd
 import pytest
 import torch
 
+from dsd.data.images import load_image, save_image
 from dsd.data.rated import RatedImages
 from dsd.learned.channels import pairs_of
-from dsd.learned.held_out import MORE, folds, learn, scores, summarise_heads
+from dsd.learned.held_out import MORE, balance, folds, learn, scores, summarise_heads
 from dsd.learned.train import Fitting
 from dsd.learned.triplets import judged
 from dsd.quality.evaluate import Agreement
@@ -18,7 +19,7 @@ FITTING = Fitting(steps=100, batch=20, rate=1e-2, dropout=0)
 
 @pytest.fixture
 def sets(tmp_path):
-    return [RatedImages.csv(write_rated(tmp_path / name)) for name in ("a", "b")]
+    return [RatedImages.csv(write_rated(tmp_path / name, seed=seed)) for seed, name in enumerate("ab")]
 
 
 def test_a_fold_has_triplets_of_all_other_references(sets):
@@ -45,8 +46,31 @@ def test_shares_do_not_know_the_reference_held_out(sets):
 def test_one_reference_is_not_enough(sets):
     first = next(iter(sets[0].images()))
     alone = replace(sets[0], pairs=[pair for pair in sets[0].pairs if pair.reference == first])
-    with pytest.raises(ValueError, match="sets must have at least two references, to hold one out; got 1"):
+    with pytest.raises(ValueError, match="references of at least two photographs, to hold one out; got 1 of one"):
         next(folds([alone], 9, 0))
+    with pytest.raises(ValueError, match="triplets must be an integer of at least 1, got 0"):
+        next(folds(sets, 0, 0))
+
+
+def test_a_photograph_of_two_sets_is_held_out_of_both(sets, tmp_path):
+    twin = RatedImages.csv(write_rated(tmp_path / "twin", size=(36, 44)))
+    for number in range(2):  # a part of the other set's
+        reference = load_image(sets[0].root / f"ref{number}.png")
+        save_image(reference[:, :36, 4:], twin.root / f"ref{number}.png")
+    found = list(folds([sets[0], twin], 9, 0))
+    for fold in found:
+        assert {path.name for path in fold.same} == {fold.reference.name}
+        assert len(fold.same) == 2
+        assert {at.reference.name for at in fold.triplets} == {"ref0.png", "ref1.png"} - {fold.reference.name}
+
+
+def test_balanced_layers_give_equal_parts_of_what_is_learned_from(sets, planted):
+    channels, pairs = planted
+    fold = next(folds(sets, 9, 0))
+    heads = balance({"x": 2, "y": 3}, channels, pairs, fold)
+    own = np.array([reference != fold.reference for reference, _ in pairs])
+    means = channels.numpy()[own].mean(axis=0)
+    np.testing.assert_allclose(heads, np.repeat([0.5 / means[:2].sum(), 0.5 / means[2:].sum()], [2, 3]), rtol=1e-5)
 
 
 @pytest.fixture
@@ -64,6 +88,9 @@ def test_learns_what_people_heed(sets, planted, tmp_path):
         kind: learn(tmp_path / kind, {"x": 2, "y": 3}, *planted, fold, FITTING, kind)
         for kind in ("layers", "channels", "shuffled")
     }
+    others = planted[0][torch.tensor([reference != fold.reference for reference, _ in planted[1]])]
+    for found in heads.values():
+        assert (others @ found).mean().item() == pytest.approx(1, rel=1e-5)
     assert heads["channels"].argmax() == 1
     assert heads["layers"][0] == heads["layers"][1] > heads["layers"][2] == heads["layers"][3] == heads["layers"][4]
     assert heads["channels"][1] / heads["channels"].sum() > heads["shuffled"][1] / heads["shuffled"].sum()

@@ -1,4 +1,5 @@
 import json
+from hashlib import sha256
 
 import numpy as np
 import pytest
@@ -8,10 +9,11 @@ from safetensors.torch import load_file, save_file
 from dsd.backbones import load_backbone
 from dsd.learned import train
 from dsd.learned.batches import Measured
-from dsd.learned.distance import load_distance, make_distance
 from dsd.learned.ranking import Learner
 from dsd.learned.train import Fitting, fit, train_distance
+from dsd.quality.learned import load_distance, make_distance
 from dsd.quality.lpips import LPIPS
+from dsd.quality.scoring import MetricSet, create_metric
 from dsd.training import Process
 from tests.learned.samples import write_rated
 
@@ -87,6 +89,25 @@ def test_what_was_learned_is_read_again(measure, ratings, tmp_path, pair):
     assert torch.equal(distance(*pair), expected)
     assert (about["variant"], about["measure"], about["steps"], about["triplets"]) == ("lin", measure, 3, 12)
     assert not any(parameter.requires_grad for parameter in distance.parameters())
+
+
+def test_it_is_a_measure_by_its_file(ratings, tmp_path, pair):
+    path = train_distance(tmp_path / "run", [ratings], fitting=SHORT, **LITE)
+    metrics = MetricSet(["psnr", str(path)], device="cpu")
+    values, expected = metrics(*pair), load_distance(path, device="cpu")[0](*pair)
+    assert list(values) == ["psnr", str(path)]
+    assert torch.equal(values[str(path)], expected)
+    metric = create_metric(str(path), device="cpu")
+    assert torch.equal(metric(*pair), expected)
+    assert not metric.higher_is_better
+    about = metrics.provenance()["measures"][str(path)]
+    assert (about["variant"], about["sha256"]) == ("lin", sha256(path.read_bytes()).hexdigest())
+
+
+@pytest.mark.parametrize("name", ["alphas", "layers"])
+def test_its_file_says_its_layers_and_alphas(name, tmp_path):
+    with pytest.raises(ValueError, match=f"none of x.safetensors has {name}"):
+        create_metric("x.safetensors", **{name: (4,) if name == "alphas" else ("relu1_1",)})
 
 
 @pytest.mark.parametrize("variant", ["tune", "scratch"])

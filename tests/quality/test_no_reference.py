@@ -165,7 +165,7 @@ def test_names_of_both_kinds_are_apart():
         ),
         (
             lambda n: MetricSet(["psnr", "q_dsd"], n),
-            "q_dsd takes no reference; with these images only dsd, .*, lpips-squeeze can be used",
+            "q_dsd takes no reference; with these images only dsd, .*, lpips-vgg can be used",
         ),
         (lambda n: create_metric("q_dsd", n, layers=LAYERS), "q_dsd has no choice of layers or alphas, got layers="),
         (lambda n: create_metric("brightness", alphas=[2]), r"brightness has no choice of .*, alphas=\[2\]"),

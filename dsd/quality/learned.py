@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+import torch
 from torch import Tensor
 
 from dsd.backbones import load_backbone
@@ -22,7 +23,9 @@ def make_distance(measure: Measure, backbone: Backbone, heads: Tensor | None = N
     return LPIPS(backbone, "uniform" if heads is None else heads)
 
 
-def load_distance(path: str | Path, weights: Weights = "auto", *, device: str = "auto") -> tuple[ChannelWeighted, dict]:
+def load_distance(
+    path: str | Path, weights: Weights = "auto", *, device: str | torch.device = "auto"
+) -> tuple[ChannelWeighted, dict]:
     """Read what `dsd train lpips` wrote.
 
     Args:
@@ -31,7 +34,8 @@ def load_distance(path: str | Path, weights: Weights = "auto", *, device: str = 
         device: where it goes; ``"auto"`` is CUDA where there is one, else the CPU.
 
     Returns:
-        The distance, frozen, and what is known of it: `measure`, `backbone`, `layers`, `variant`, ….
+        The distance, frozen, and what is known of it: `measure`, `backbone`, `layers`, `variant`,
+        `sha256` of the file, ….
 
     Raises:
         FileNotFoundError: no such file, or no weights of its network.
@@ -52,4 +56,4 @@ def load_distance(path: str | Path, weights: Weights = "auto", *, device: str = 
             f"{path} belongs to weights of {about['backbone']} with SHA-256 {about['weights_sha256'][:8]}…; got "
             f"{network.weights_name}, {network.weights_sha256[:8]}…"
         )
-    return make_distance(about["measure"], network, state["heads"], alpha=about["alpha"]), about
+    return make_distance(about["measure"], network, state["heads"], alpha=about["alpha"]), about | {"sha256": digest}
