@@ -190,9 +190,9 @@ def caption(result: Result) -> str:
     done = result.parameters
     sets = " and ".join(data["summary"] for data in result.provenance["datasets"].values())
     weights = (
-        f"as published (LPIPS 0.1; DSD at {pretty(done['published'])} alone), all 1, such that layers give equal parts, "
-        f"or learned in {done['steps']} steps of LPIPS's ranking loss: one for each layer, one for each channel, or one "
-        "for each channel from answers that were dealt out at random"
+        f"as published (LPIPS 0.1; DSD at {pretty(done['published'])} alone), all 1, so that layers give equal parts, "
+        f"or learned in {done['steps']} steps of LPIPS's ranking loss: one for each layer, one for each channel, or "
+        "one for each channel from answers that were dealt out at random"
     )
     return (
         f"Pearson correlation with human preference of LPIPS and of DSD ($\\alpha$ = {done['alpha']:g}), each a "

@@ -47,7 +47,8 @@ class Learner(nn.Module):
     Args:
         widths: {layer: channels}.
         channels: from a batch to m of both images, (N, K) each.
-        dropout: part of the channels that are left out of both distances of a triplet.
+        dropout: part of the channels that are left out, the same ones of both distances of a triplet. (LPIPS's code
+            leaves out places of feature maps, for each distance by itself.)
         backbone: a network that learns, too.
         seed: of G's first weights, and of what is left out.
     """

@@ -58,8 +58,8 @@ def train_distance(
     backbone: str = "vgg19",
     weights: str | Path = "auto",
     layers: Sequence[str] | None = None,
-    alpha: float = 2,
-    side: int = 64,
+    alpha: float | None = None,
+    side: int | None = None,
     fitting: Fitting = Fitting(),
     device: str = "auto",
 ) -> Path:
@@ -78,8 +78,8 @@ def train_distance(
         backbone: a name out of `dsd.BACKBONES`.
         weights: the backbone's; of scratch, ``"random"`` or ``"random-1"``, which is another seed.
         layers: names. None: the last one of each block of VGG-19, all of another network.
-        alpha: scaling factor of DSD.
-        side: of the crops of tune and scratch, in pixels.
+        alpha: scaling factor of DSD; None: 2.
+        side: of the crops of tune and scratch, in pixels; None: 64.
         fitting: steps, rate, seed.
         device: ``"cuda"``, ``"cpu"``, or ``"auto"``: CUDA where there is a GPU.
 
@@ -96,7 +96,11 @@ def train_distance(
     """
     check_choice(measure, "measure", MEASURES)
     check_choice(variant, "variant", get_args(Variant))
-    check_integer(side, "side", 1)
+    if measure != "dsd" and alpha is not None:
+        raise ValueError(f"alpha is of dsd alone, got alpha={alpha!r} for {measure}")
+    if variant == "lin" and side is not None:
+        raise ValueError(f"side is of tune and scratch alone, which learn from crops; got side={side!r} for lin")
+    alpha, side = 2 if alpha is None else alpha, check_integer(64 if side is None else side, "side", 1)
     if isinstance(images, str) or not images:
         raise ValueError(f"images must be a sequence of at least one data set, got {images!r}")
     if variant == "scratch" and weights == "auto":

@@ -39,7 +39,8 @@ class ChannelWeighted(nn.Module, ABC):
         if heads.shape != (count,) or not (heads.isfinite() & (heads >= 0)).all():
             raise ValueError(
                 f"heads must be {count} finite numbers of at least 0, one for each channel of "
-                f"{', '.join(self.widths)}; got shape {tuple(heads.shape)}, lowest {heads.min().item():.3g}"
+                f"{', '.join(self.widths)}; got shape {tuple(heads.shape)}"
+                + (f", lowest {heads.min().item():.3g}" if heads.numel() else "")
             )
         self.register_buffer("heads", heads.float().to(backbone.device), persistent=False)
 

@@ -82,7 +82,8 @@ def test_stopped_it_goes_on_to_the_same_bits(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("measure", ["lpips", "dsd"])
 def test_what_was_learned_is_read_again(measure, ratings, tmp_path, pair):
-    path = train_distance(tmp_path / "run", [ratings], measure=measure, alpha=4, fitting=SHORT, **LITE)
+    alpha = {"alpha": 4} if measure == "dsd" else {}
+    path = train_distance(tmp_path / "run", [ratings], measure=measure, **alpha, fitting=SHORT, **LITE)
     distance, about = load_distance(path, device="cpu")
     heads = load_file(path)["heads"]
     expected = make_distance(measure, load_backbone("lite", ["relu1_2"], device="cpu"), heads, alpha=4)(*pair)
@@ -148,7 +149,9 @@ def test_refuses_other_files(tmp_path):
         ({"weights": "random"}, "weights must be random for scratch and only for it, got random for lin"),
         ({"variant": "scratch", "weights": "a.pth"}, "weights must be random for scratch and only for it, got a.pth"),
         ({"images": []}, "images must be a sequence of at least one data set"),
-        ({"side": 0}, "side must be an integer of at least 1"),
+        ({"side": 0, "variant": "tune"}, "side must be an integer of at least 1"),
+        ({"side": 32}, "side is of tune and scratch alone, which learn from crops; got side=32 for lin"),
+        ({"alpha": 4}, "alpha is of dsd alone, got alpha=4 for lpips"),
     ],
 )
 def test_refuses_what_cannot_be(changed, message, tmp_path):
