@@ -1,41 +1,25 @@
 """Single-image animation: networks that give the frames of one scene the look of one photograph of another."""
 
-import math
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-import torch
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from torch import Tensor
 
 from dsd.backbones import load_backbone
-from dsd.backbones.base import Backbone, Precision
+from dsd.backbones.base import Precision
 from dsd.checks import check_integer
-from dsd.data.frames import WIDE, Frames
-from dsd.data.views import Photographs
-from dsd.experiments.markdown import with_interval
+from dsd.data.frames import Frames
+from dsd.experiments.cx_animate_judges import CONTENT, METHODS, MOTION, follow, judge, load_photographs, make_losses
+from dsd.experiments.methods import as_text, draw_methods
 from dsd.experiments.provenance import Computed, Result, checkpoints
-from dsd.experiments.restorations import LOOKS
-from dsd.experiments.style import MEASURES, Width, draw_image, figure_width, pretty
-from dsd.losses import ContextualLoss, DSDLoss, LossSum, StyleLoss
-from dsd.losses.base import FeatureLoss
+from dsd.experiments.style import Width, draw_image, figure_width, pretty
 from dsd.quality.means import over_images
-from dsd.quality.motion import motion_error
 from dsd.restore.animated import train_animator
 from dsd.restore.apply import restore
 
-METHODS = {"CX": "CX to target", "Style": "Style to target", "DSD": "DSD to target"}  # the loss of each to the target
-CONTENT, MOTION = "CX to source", "Motion error"
 BASES = {**dict.fromkeys(METHODS.values(), "source"), CONTENT: "target", MOTION: None}  # whose value is 1
-METHOD_LOOKS: dict[str, dict[str, Any]] = {
-    "CX": LOOKS["cx"],
-    "Style": MEASURES["Style"],
-    "DSD": MEASURES["DSD_2"],
-}
 
 
 def compute(
@@ -114,86 +98,6 @@ def compute(
     return Computed(numbered, network, sets, pictures, {"balance": balance}, checkpoints=folder)
 
 
-def load_photographs(
-    target: str,
-    target_zoom: float,
-    target_position: tuple[float, float],
-    source: str,
-    source_position: tuple[float, float],
-    size: int,
-) -> dict[str, Photographs]:
-    """The two photographs: a square each, that of the source wide enough to walk over.
-
-    Args:
-        target: a name as for :meth:`Photographs.from_names`.
-        target_zoom: how many times the square's side its short side is.
-        target_position: where in it the square lies, from 0 (top, left) to 1.
-        source: likewise.
-        source_position: likewise.
-        size: side of the target's square, and of frames.
-    """
-    wide = math.ceil(WIDE * size)
-    short = round(target_zoom * size)
-    return {
-        "target": Photographs.from_names([target], resize=short, crop=size, position=target_position),
-        "source": Photographs.from_names([source], resize=wide, crop=wide, position=source_position),
-    }
-
-
-def make_losses(
-    network: Backbone,
-    target_layers: Sequence[str],
-    source_layer: str,
-    bandwidth: float,
-    alpha: float,
-    pool: int | None = None,
-) -> dict[str, FeatureLoss]:
-    """All that networks make small and results are judged by; `pool`: see :class:`dsd.losses.ContextualLoss`."""
-    of_target, of_source = dict.fromkeys(target_layers, 1.0), {source_layer: 1.0}
-    return {
-        "CX to target": ContextualLoss(network, bandwidth, pool=pool, layer_weights=of_target),
-        "Style to target": StyleLoss(network, layer_weights=of_target),
-        "DSD to target": DSDLoss(network, (alpha,), layer_weights=of_target),
-        CONTENT: ContextualLoss(network, bandwidth, pool=pool, layer_weights=of_source),
-    }
-
-
-@torch.no_grad()
-def judge(
-    images: Mapping[str, Tensor], frames: Tensor, target: Tensor, losses: Mapping[str, FeatureLoss]
-) -> pd.DataFrame:
-    """Each image's losses to the target and to its own frame.
-
-    Args:
-        images: what was made of the frames, by name: float (N, 3, H, W).
-        frames: of the source, (N, 3, H, W).
-        target: (1, 3, H, W).
-        losses: of :func:`make_losses`.
-
-    Returns:
-        `image`, `frame` (from 0), `measure`, `value`.
-    """
-    together = LossSum({name: (1, loss) for name, loss in losses.items()})
-    rows, look = [], together.encode(target)
-    for number in range(len(frames)):
-        own = together.encode(frames[number : number + 1])
-        aims = {name: (own if name == CONTENT else look)[name] for name in losses}
-        for image, x in images.items():
-            _, values = together(x[number : number + 1], aims)
-            rows += [(image, number, name, value.item()) for name, value in values.items()]
-    return pd.DataFrame(rows, columns=["image", "frame", "measure", "value"])
-
-
-def follow(images: Mapping[str, Tensor], origins: Sequence[Tensor]) -> pd.DataFrame:
-    """The same columns for :func:`.motion_error`, from the second frame on; `origins`: of the frames from there."""
-    rows = [
-        (image, number, MOTION, motion_error(x[number - 1].cpu(), x[number].cpu(), moved))
-        for image, x in images.items()
-        for number, moved in enumerate(origins, start=1)
-    ]
-    return pd.DataFrame(rows, columns=["image", "frame", "measure", "value"])
-
-
 def outcome(table: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
     """Means over held-out frames.
 
@@ -218,10 +122,7 @@ def outcome(table: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
 def told(result: Result) -> pd.DataFrame:
     """:func:`outcome` as text: measures × source and methods."""
     rows = outcome(result.table, result.parameters["seed"])
-    numbers = rows[["mean", "low", "high"]].to_numpy(float)
-    text = [with_interval(*row) for row in numbers]
-    table = rows.assign(text=text).pivot(index="measure", columns="image", values="text")
-    return table.loc[list(BASES), ["source", *METHODS]]
+    return as_text(rows, "measure", "image").loc[list(BASES), ["source", *METHODS]]
 
 
 def draw(result: Result, width: Width = "page") -> Figure:
@@ -253,25 +154,16 @@ def draw(result: Result, width: Width = "page") -> Figure:
         (panels["b"], "(b) CX to source", [CONTENT], "Target image = 1"),
         (panels["c"], "(c) Motion error", [MOTION], "Frame at rest = 1"),
     ):
-        _draw_outcome(axis, rows, measures, label)
+        draw_methods(axis, rows, measures, METHODS)
+        base = rows["mean"]["source", measures[0]]
+        axis.axhline(base, color="0.1", linestyle="--", linewidth=0.8, label="Source frame")
+        axis.set_xticks([])
+        axis.set_ylim(bottom=-0.05 * axis.get_ylim()[1])
+        axis.set_ylabel(label)
         axis.set_title(title, loc="left")
     panels["a"].set_xticks(range(len(METHODS)), [f"by {method}" for method in METHODS])
     lower.legend(*panels["a"].get_legend_handles_labels(), loc="outside upper center", ncols=len(METHODS) + 1)
     return figure
-
-
-def _draw_outcome(axis: Axes, rows: pd.DataFrame, measures: list[str], label: str) -> None:
-    """A group for each measure, in it a mark with its interval for each method, and a line for the source frame."""
-    x = np.arange(len(measures))
-    for offset, (method, look) in zip((-0.2, 0, 0.2), METHOD_LOOKS.items(), strict=True):
-        own = rows.loc[method].loc[measures]
-        axis.vlines(x + offset, own.low, own.high, color=look["color"], linewidth=0.8)
-        axis.plot(x + offset, own["mean"], linestyle="", markersize=4, label=method, **look)
-    axis.axhline(rows["mean"]["source", measures[0]], color="0.1", linestyle="--", linewidth=0.8, label="Source frame")
-    axis.set_xticks([])
-    axis.set_xlim(-0.5, len(measures) - 0.5)
-    axis.set_ylim(bottom=-0.05 * axis.get_ylim()[1])
-    axis.set_ylabel(label)
 
 
 def caption(result: Result) -> str:
