@@ -49,12 +49,23 @@ def test_published_weights():
     assert heads.tolist() == [0.0] * 64 + [1.0] * 128
     alexnet = load_backbone("alexnet", weights="random", device="cpu")
     assert tab_learned._published("lpips", alexnet, "relu4_1")["published"].shape == (1152,)
+    part = load_backbone("alexnet", alexnet.layers[:2], weights="random", device="cpu")
+    assert tab_learned._published("lpips", part, "relu4_1") == {}
 
 
-def test_refuses_settings_before_anything_is_measured(monkeypatch):
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"rate": "1e-3"}, "rate must be a finite number"),
+        ({"seeds": 0}, "seeds must be an integer of at least 1, got 0"),
+        ({"triplets": 0}, "triplets must be an integer of at least 1, got 0"),
+        ({"count": 1}, "references of at least two photographs, to hold one out; got 1 of one"),
+    ],
+)
+def test_refuses_settings_before_anything_is_measured(changed, message, monkeypatch):
     monkeypatch.setattr(tab_learned, "measure_channels", None)
-    with pytest.raises(ValueError, match="rate must be a finite number"):
-        tab_learned.compute(**PARAMETERS | {"rate": "1e-3"})
+    with pytest.raises(ValueError, match=message):
+        tab_learned.compute(**PARAMETERS | changed)
 
 
 def test_refuses_two_sets_of_one_name():
