@@ -58,7 +58,7 @@ lock: $(READY) ## update requirements.lock from pyproject.toml
 # --- figures and tables: notebooks/fig2_dissimilarity.ipynb → figures/<preset>/fig2.{png,pdf,csv,json,ipynb} ---------
 override OUT := figures/$(PRESET)$(if $(IMAGES),-images)
 override BELOW := $(shell find dsd configs -path dsd/experiments -prune -o \( -name '*.py' -o -name '*.safetensors' -o -name '*.yaml' \) -print) \
-	$(addprefix dsd/experiments/,markdown.py output.py presets.py provenance.py restorations.py run.py story.py style.py style.mplstyle)
+	$(addprefix dsd/experiments/,markdown.py methods.py output.py presets.py provenance.py restorations.py run.py story.py style.py style.mplstyle)
 
 figures: ## render every figure and table of the paper
 gallery: $(READY) ## write figures/README.md and the README's table out of what was rendered

@@ -158,7 +158,8 @@ def make_rules(repository: Path = REPOSITORY) -> str:
     rules = ["# Written by dsd/experiments/catalogue.py, again whenever an experiment changes."]
     for name, experiment in list_experiments(repository).items():
         preset_file = experiment.preset_file("$(PRESET)").as_posix()
-        modules = f"$(wildcard dsd/experiments/{name}_*.py)" if experiment.in_paper else experiment.module.as_posix()
+        own = f"{name}_" if experiment.in_paper else experiment.module.stem
+        modules = f"$(wildcard dsd/experiments/{own}*.py)"
         own_files = f"{experiment.notebook.as_posix()} {modules} $(wildcard {preset_file})"
         rules += ["", f".PHONY: {name}", f"{name}: $(OUT)/{name}.ipynb", f"$(OUT)/{name}.ipynb: {own_files}"]
         if experiment.in_paper:

@@ -14,7 +14,7 @@ from dsd.data.images import load_image
 from dsd.quality.weighted import ChannelWeighted
 
 Pairs = Sequence[tuple[Path, Path]]
-PART = 100  # pairs in a file
+PART = 20  # pairs in a file: a kill costs no more
 
 
 def pairs_of(triplets: Sequence[Judgement]) -> list[tuple[Path, Path]]:
@@ -34,7 +34,7 @@ def measure_channels(
     Args:
         distance: what m is of.
         pairs: references and images.
-        folder: for the files, of 100 pairs each.
+        folder: for the files, of 20 pairs each.
         settings: what the numbers depend on, as plain values. Files of other ones are refused.
         quiet: show no progress.
 
@@ -43,6 +43,7 @@ def measure_channels(
             than its reference.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    settings = {**settings, "part": PART}
     parts, shown = [], None
     with tqdm(total=len(pairs), desc="channels", unit="pair", disable=quiet) as progress:
         for start in range(0, len(pairs), PART):

@@ -136,3 +136,10 @@ def test_the_standard_library_is_enough(command, text, tmp_path):
         [sys.executable, "-I", "-S", CATALOGUE, command], cwd=tmp_path, capture_output=True, text=True, check=True
     )
     assert done.stdout == text()
+
+
+def test_a_change_of_any_of_its_modules_renders_it_again():
+    rules = make_rules()
+    for name, stem in (("cx-style", "cx_style"), ("tab-learned", "tab_learned")):
+        own = f"notebooks/{stem}.ipynb $(wildcard dsd/experiments/{stem}*.py)"
+        assert f"$(OUT)/{name}.ipynb: {own} " in rules

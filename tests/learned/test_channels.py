@@ -51,6 +51,9 @@ def test_goes_on_where_it_was(distance, pairs, tmp_path, monkeypatch):
     assert read == [pairs[6][0], pairs[6][1], pairs[7][1]]
     with pytest.raises(ValueError, match="is of another run"):
         measure_channels(distance, pairs, tmp_path / "parts", {"a": 2}, quiet=True)
+    monkeypatch.setattr(channels, "PART", 4)
+    with pytest.raises(ValueError, match="is of another run"):
+        measure_channels(distance, pairs, tmp_path / "parts", {"a": 1}, quiet=True)
 
 
 def test_refuses_images_of_another_size(distance, pairs, tmp_path):
