@@ -13,7 +13,7 @@ if TYPE_CHECKING:  # it takes seconds to import: when it is asked for
     from dsd.quality.lpips import LPIPS
 
 LAYERS = {"lite": tuple(paper.FIG2["layers"]), "vgg19": (*paper.FIG2["layers"], "relu5_1")}
-LEARNED = {"lpips": "alexnet", "lpips-squeeze": "squeezenet"}  # LPIPS by the network that it is of
+LEARNED = {"lpips": "alexnet", "lpips-squeeze": "squeezenet", "lpips-vgg": "vgg16"}  # LPIPS by its network
 
 
 @lru_cache
@@ -47,9 +47,9 @@ def load_learned(measure: str) -> "LPIPS":
         FileNotFoundError: its network's weights are not under the data root.
         ValueError: they are damaged.
     """
-    from dsd.backbones.torchvision import ALEXNET_FILES, SQUEEZENET_FILES
+    from dsd.backbones.torchvision import ALEXNET_FILES, SQUEEZENET_FILES, VGG16_FILES
     from dsd.quality.lpips import LPIPS
 
     backbone = LEARNED[measure]
-    files = {"alexnet": ALEXNET_FILES, "squeezenet": SQUEEZENET_FILES}[backbone]
+    files = {"alexnet": ALEXNET_FILES, "squeezenet": SQUEEZENET_FILES, "vgg16": VGG16_FILES}[backbone]
     return LPIPS(load_backbone(backbone, weights=find_weights(files, backbone)))

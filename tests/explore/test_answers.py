@@ -54,6 +54,10 @@ def test_curves_are_the_measures_of_each_strength(picture):
         assert answer.values[name] == pytest.approx(values, rel=1e-4)
 
 
+def test_every_lpips_is_looked_for_and_never_downloaded():
+    assert set(LEARNED) == {name for name in METRICS if name.startswith("lpips")}
+
+
 def test_learned_measures_where_their_files_are(picture):
     try:
         lpips = load_learned("lpips-squeeze")
