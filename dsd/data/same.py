@@ -15,8 +15,8 @@ SMALLER, ALIKE = 4, 0.8  # how much smaller copies are; correlation of what show
 def same_photographs(paths: Sequence[Path]) -> dict[Path, frozenset[Path]]:
     """Find images that show the same photograph at the same scale, also where one is cut.
 
-    The middle half of one, 4 times smaller, is found in the other where their correlation is above 0.8. LIVE, TID2013
-    and CSIQ share photographs of Kodak's; TID2013 has them cut.
+    The middle half of one, 4 times smaller, is found in the other where their correlation is above 0.8. LIVE and
+    TID2013 share photographs of Kodak's; TID2013 has them cut.
 
     Args:
         paths: image files.
