@@ -69,7 +69,7 @@ def compute(
         The rows of :func:`.summarise_heads`.
 
     Raises:
-        ValueError: two sets have one name, or there is one reference only.
+        ValueError: two sets have one name, or all references show one photograph; a number is outside its range.
     """
     settings = dict(locals())
     check_integer(seeds, "seeds", 1)

@@ -125,7 +125,11 @@ LEARNED = MetricInfo("weights of channels that `dsd train lpips` learned", _LPIP
 
 def find_metric(name: str) -> MetricInfo:
     """What is known of a measure: by its name, or, of a learned one, by its file's, which ends in .safetensors."""
-    return LEARNED if name.endswith(".safetensors") else {**METRICS, **NO_REFERENCE}[name]
+    return LEARNED if _is_file(name) else {**METRICS, **NO_REFERENCE}[name]
+
+
+def _is_file(name: object) -> bool:
+    return isinstance(name, str) and name.endswith(".safetensors")
 
 
 def list_metrics() -> list[str]:
@@ -165,12 +169,11 @@ def check_names(names: Sequence[str], valid: Mapping[str, MetricInfo] = METRICS)
     Raises:
         ValueError: an unknown one, or one of the other kind; the message lists the valid ones.
     """
-    learned = [name for name in names if isinstance(name, str) and name.endswith(".safetensors")]
-    if unknown := [str(name) for name in names if name not in [*list_metrics(), *learned]]:
+    if unknown := [str(name) for name in names if not _is_file(name) and name not in list_metrics()]:
         raise ValueError(
             f"unknown metric {', '.join(unknown)}; valid ones: {', '.join(list_metrics())}, or a .safetensors file of "
             "`dsd train lpips`"
         )
-    if others := [name for name in names if name not in ([*valid, *learned] if valid is METRICS else valid)]:
+    if others := [name for name in names if name not in valid and not (valid is METRICS and _is_file(name))]:
         use = "no reference" if valid is METRICS else "a reference"
         raise ValueError(f"{', '.join(others)} takes {use}; with these images only {', '.join(valid)} can be used")
